@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The device's private structures, carved out of the caller's storage by
+ * vblk_init, and what the core's files call of each other:
+ *
+ *     ring_split.c   available ring -> chain of guest ranges in a slot
+ *     request.c      chain -> one validated request; and back to a used element
+ *     mem.c          guest addresses -> host segments
+ *     device.c       slots, poll, complete
+ *
+ * A queue is touched by the one lane that serves it; the device's own fields
+ * change only in control calls, except where a comment says otherwise.
+ */
+#ifndef VBLK_DEV_H
+#define VBLK_DEV_H
+
+#include "vblk/arch.h"
+#include "vblk/vblk.h"
+
+#define VBLK_NONE 0xffffu       /* no slot, no region */
+#define VBLK_PAGE_SHIFT 12u     /* of dirty bitmaps */
+
+#define VBLK_ANY_RING (VBLK_F_INDIRECT_DESC | VBLK_F_EVENT_IDX | \
+		       VBLK_F_RING_RESET | VBLK_F_VERSION_1 | \
+		       VBLK_F_ACCESS_PLATFORM | VBLK_F_ORDER_PLATFORM)
+#define VBLK_ANY_BLK (VBLK_F_SIZE_MAX | VBLK_F_SEG_MAX | VBLK_F_GEOMETRY | \
+		      VBLK_F_RO | VBLK_F_BLK_SIZE | VBLK_F_FLUSH | \
+		      VBLK_F_TOPOLOGY | VBLK_F_CONFIG_WCE | VBLK_F_MQ | \
+		      VBLK_F_DISCARD | VBLK_F_WRITE_ZEROES)
+
+enum mem_state { MEM_FREE = 0, MEM_LIVE, MEM_REVOKED };
+
+struct mem {                    /* a region the caller added */
+	vblk_gpa gpa;
+	uint64_t len;           /* 0: free */
+	uint8_t *host;
+	uint8_t *dirty;
+	uint32_t used;          /* dev->tick of last use, on demand only */
+	uint8_t  perm;
+	uint8_t  state;         /* enum mem_state */
+};
+
+struct range { vblk_gpa gpa; uint32_t len; };
+
+enum slot_state {
+	SLOT_FREE = 0,
+	SLOT_PARSED,            /* a request in guest addresses */
+	SLOT_BUSY               /* handed out */
+};
+
+struct slot {
+	struct range *range;    /* cfg.segs + 1; data, then status */
+	struct vblk_seg *seg;   /* cfg.segs */
+	uint16_t *region;       /* cfg.segs + 1: of each seg, then of status */
+	uint8_t *status;        /* where the status byte goes */
+	vblk_gpa status_gpa;
+	uint64_t sector, bytes; /* as in vblk_req */
+	uint64_t out_bytes, in_bytes; /* readable after the header; writable
+				       * before the status byte */
+	uint16_t head;          /* names the chain in the ring */
+	uint16_t next;          /* free slot after this one */
+	uint16_t num_ranges, num_out; /* data; the first num_out are readable */
+	uint16_t num_segs;
+	uint8_t  state;         /* enum slot_state */
+	uint8_t  op, flags;     /* as in vblk_req */
+	uint8_t  answer;        /* status to give at once, or ANSWER_ */
+};
+
+#define ANSWER_STORE 0xffu      /* the store answers */
+#define ANSWER_ID    0xfeu      /* write the serial */
+
+struct chain {                  /* while its descriptors are read */
+	struct vblk_header header;
+	uint32_t have;          /* bytes of header */
+	bool     too_many;      /* ranges */
+	bool     unreadable;    /* part of the header is no memory */
+	const char *broken;     /* section; NULL: a chain with a status byte */
+};
+
+struct area {                   /* descriptor table or a ring */
+	vblk_gpa gpa;
+	struct mem *mem;        /* the region it is in; NULL: several */
+	uint8_t *host;          /* its start; NULL likewise */
+	uint32_t len;
+};
+
+enum queue_state { QUEUE_STOPPED = 0, QUEUE_STARTED, QUEUE_STOPPING };
+
+struct queue {
+	/* fixed by vblk_init */
+	struct slot *slot;
+	uint16_t *refs;         /* [cfg.regions] uses by this queue */
+	uint8_t  *taken;        /* bit head: consumed and not given back */
+	uint16_t  index;
+
+	/* ring */
+	uint16_t size;
+	struct area desc, avail, used;
+	struct vblk_inflight *log; /* or NULL */
+	uint64_t replay_after;  /* log counter of the last head replayed */
+	uint16_t replay;        /* logged heads still to execute */
+	uint16_t next_avail;    /* next entry to consume, free-running */
+	uint16_t seen_avail;    /* avail->idx as last read */
+	uint16_t next_used;     /* next element to write */
+	uint16_t published;     /* used->idx as the driver sees it */
+	uint8_t  state;         /* enum queue_state */
+	bool     attached;      /* rings are mapped and held */
+	bool     used_from_ring;
+	bool     tell;          /* signal whatever the driver says */
+	bool     quiet;         /* used->flags says NO_NOTIFY */
+
+	/* requests */
+	uint16_t free;          /* first free slot */
+	uint16_t in_flight;
+	uint16_t parsed;        /* slot that waits for memory, or VBLK_NONE */
+	uint16_t hint;          /* region of the last hit */
+
+	/* what was not mapped */
+	struct vblk_range miss; /* header, table or ring; len 0: none */
+	uint8_t  attempts;      /* fetches of this chain so far */
+	bool     absent;        /* the caller cannot map it */
+
+	/* read by other threads */
+	uint32_t faulted;       /* 1: NEEDS_RESET; this lane writes it */
+
+	const char *section;    /* the guest's last fault */
+	struct vblk_stats stats;
+};
+
+struct vblk {
+	struct vblk_config cfg; /* defaults filled in */
+	struct mem *mem;        /* [cfg.regions]; an entry keeps its place */
+	uint16_t   *order;      /* [num_mem] entries by address */
+	struct queue *queue;
+	struct queue *asking;   /* caller of vblk_missing, until its poll */
+	uint64_t accepted;
+	uint32_t tick;          /* of mappings asked for, on demand */
+	uint16_t num_mem;
+	uint16_t leaving;       /* regions revoked or TRANSIENT */
+	bool     writeback;     /* config field, 5.2.5.2 */
+	bool     stopping;      /* vblk_reset waits */
+};
+
+/* mem.c */
+struct mem *vblk_mem_search(struct vblk *dev, struct queue *q, vblk_gpa gpa);
+int vblk_mem_snapshot(struct vblk *dev, struct queue *q, vblk_gpa gpa,
+		      uint32_t len, void *dst);
+int vblk_mem_translate(struct vblk *dev, struct queue *q, struct slot *s);
+int vblk_mem_status(struct vblk *dev, struct queue *q, struct slot *s);
+void vblk_mem_release(struct vblk *dev, struct queue *q, uint16_t id);
+void vblk_mem_mark(const struct mem *m, const uint8_t *host, uint64_t len);
+int vblk_mem_attach(struct vblk *dev, struct queue *q);
+void vblk_mem_detach(struct vblk *dev, struct queue *q);
+
+/* inflight.c */
+bool vblk_log_fresh(const struct vblk_inflight *log);
+void vblk_log_begin(struct vblk_inflight *log, uint16_t size, uint16_t used);
+void vblk_log_clear(struct vblk_inflight *log, uint16_t size);
+bool vblk_log_fits(const struct vblk_inflight *log, uint16_t size);
+void vblk_log_taken(struct vblk_inflight *log, uint16_t head);
+void vblk_log_used(struct vblk_inflight *log, uint16_t head);
+void vblk_log_published(struct vblk_inflight *log, uint16_t used);
+int vblk_log_recover(struct queue *q, uint16_t used);
+uint16_t vblk_log_next(const struct vblk_inflight *log, uint64_t *after);
+
+/* request.c */
+void vblk_chain_begin(struct slot *s, struct chain *c, uint16_t head);
+int vblk_chain_add(struct vblk *dev, struct queue *q, struct slot *s,
+		   struct chain *c, const struct vblk_desc *d);
+void vblk_chain_parse(struct vblk *dev, struct slot *s, struct chain *c);
+int vblk_request_ready(struct vblk *dev, struct queue *q, struct slot *s);
+uint32_t vblk_request_finish(struct vblk *dev, struct queue *q,
+			     struct slot *s, uint8_t status, uint64_t bytes);
+
+/* device.c: every fault of a ring goes through here */
+int vblk_distrust(struct queue *q, const char *section);
+
+/* config.c */
+bool vblk_write_back(const struct vblk *dev);
+int vblk_config_default(struct vblk_config *c);
+
+static inline struct mem *mem_find(struct vblk *dev, struct queue *q,
+				   vblk_gpa gpa)
+{
+	struct mem *m = &dev->mem[q->hint];
+
+	if (gpa - m->gpa < m->len && m->state == MEM_LIVE)
+		return m;
+	return vblk_mem_search(dev, q, gpa);
+}
+
+static inline uint16_t mem_id(const struct vblk *dev, const struct mem *m)
+{
+	return (uint16_t)(m - dev->mem);
+}
+
+static inline bool has(const struct vblk *dev, uint64_t feature)
+{
+	return (dev->accepted & feature) != 0;
+}
+
+static inline bool bit_get(const uint8_t *map, uint16_t i)
+{
+	return (map[i / 8u] >> (i % 8u)) & 1u;
+}
+
+static inline void bit_set(uint8_t *map, uint16_t i)
+{
+	map[i / 8u] = (uint8_t)(map[i / 8u] | 1u << (i % 8u));
+}
+
+static inline void bit_clear(uint8_t *map, uint16_t i)
+{
+	map[i / 8u] = (uint8_t)(map[i / 8u] & ~(1u << (i % 8u)));
+}
+
+#endif

@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The device: its storage, its queues, and the path of requests through slots.
+ *
+ *     FREE --fetch--> PARSED --memory is there--> BUSY --complete--> FREE
+ *
+ * Only the step to BUSY consumes the chain from the ring. At most one slot of a
+ * queue is PARSED: it waits for memory, and the queue waits with it.
+ */
+#include "bytes.h"
+#include "ring.h"
+
+_Static_assert(VBLK_MAX_QUEUES >= 1 && VBLK_MAX_QUEUES <= 64, "1..64");
+_Static_assert(VBLK_MAX_SEGS >= 1 && VBLK_MAX_SEGS <= 1024, "1..1024");
+_Static_assert(VBLK_MAX_DESCS >= 18 && VBLK_MAX_DESCS <= 4096, "18..4096");
+_Static_assert(VBLK_MAX_ATTEMPTS >= 1 && VBLK_MAX_ATTEMPTS <= 16, "1..16");
+_Static_assert(sizeof(struct vblk) <= VBLK_SIZE_DEVICE, "VBLK_STORAGE");
+_Static_assert(sizeof(struct queue) <= VBLK_SIZE_QUEUE, "VBLK_STORAGE");
+_Static_assert(sizeof(struct slot) <= VBLK_SIZE_SLOT, "VBLK_STORAGE");
+_Static_assert(sizeof(struct mem) + 2 <= VBLK_SIZE_REGION, "VBLK_STORAGE");
+_Static_assert(sizeof(struct range) + sizeof(struct vblk_seg) + 2 <=
+	       VBLK_SIZE_SEG, "VBLK_STORAGE");
+_Static_assert(sizeof(struct vblk_desc) == 16, "wire");
+_Static_assert(sizeof(struct vblk_header) == 16, "wire");
+_Static_assert(sizeof(struct vblk_extent) == 16, "wire");
+
+/* --- storage ------------------------------------------------------------------ */
+
+struct carve { uint8_t *base; size_t used; };
+
+/* base NULL: only counts. Sizes are bounded by the configuration's limits. */
+static void *take(struct carve *c, size_t each, size_t n)
+{
+	size_t at = c->used;
+
+	c->used += (each * n + (VBLK_STORAGE_ALIGN - 1u)) &
+		   ~(size_t)(VBLK_STORAGE_ALIGN - 1u);
+	return c->base ? c->base + at : NULL;
+}
+
+static void carve_slots(struct carve *c, const struct vblk_config *cfg,
+			struct queue *q)
+{
+	struct slot *slot = take(c, sizeof(*slot), cfg->slots);
+	size_t n = cfg->slots;
+	struct range *range = take(c, sizeof(*range) * (cfg->segs + 1u), n);
+	struct vblk_seg *seg = take(c, sizeof(*seg) * cfg->segs, n);
+	uint16_t *region = take(c, sizeof(*region) * (cfg->segs + 1u), n);
+
+	if (!q)
+		return;
+	q->slot = slot;
+	for (uint16_t i = 0; i < cfg->slots; i++) {
+		slot[i].range = range + (size_t)i * (cfg->segs + 1u);
+		slot[i].seg = seg + (size_t)i * cfg->segs;
+		slot[i].region = region + (size_t)i * (cfg->segs + 1u);
+		slot[i].next = (uint16_t)(i + 1u);
+	}
+	slot[cfg->slots - 1u].next = VBLK_NONE;
+}
+
+static size_t carve(uint8_t *base, const struct vblk_config *cfg)
+{
+	struct carve c = { base, 0 };
+	struct vblk *dev = take(&c, sizeof(*dev), 1);
+	struct mem *mem = take(&c, sizeof(*mem), cfg->regions);
+	uint16_t *order = take(&c, sizeof(*order), cfg->regions);
+	struct queue *queue = take(&c, sizeof(*queue), cfg->num_queues);
+
+	if (dev) {
+		dev->cfg = *cfg;
+		dev->mem = mem;
+		dev->order = order;
+		dev->queue = queue;
+	}
+	for (uint16_t i = 0; i < cfg->num_queues; i++) {
+		struct queue *q = dev ? &queue[i] : NULL;
+		uint16_t *refs = take(&c, sizeof(*refs), cfg->regions);
+		uint8_t *taken = take(&c, 1, (cfg->queue_size + 7u) / 8u);
+
+		carve_slots(&c, cfg, q);
+		if (!q)
+			continue;
+		q->index = i;
+		q->refs = refs;
+		q->taken = taken;
+		q->parsed = VBLK_NONE;
+	}
+	return c.used;
+}
+
+size_t vblk_sizeof(const struct vblk_config *cfg)
+{
+	struct vblk_config c = *cfg;
+
+	return vblk_config_default(&c) == VBLK_OK ? carve(NULL, &c) : 0;
+}
+
+int vblk_init(struct vblk **dev, void *storage, size_t size,
+	      const struct vblk_config *cfg)
+{
+	struct vblk_config c = *cfg;
+
+	if (vblk_config_default(&c) != VBLK_OK || !storage ||
+	    (uintptr_t)storage % VBLK_STORAGE_ALIGN != 0)
+		return VBLK_EINVAL;
+	if (size < carve(NULL, &c))
+		return VBLK_ENOSPC;
+	vblk_zero(storage, carve(NULL, &c));
+	(void)carve(storage, &c);
+	*dev = storage;
+	(*dev)->writeback = true;
+	return VBLK_OK;
+}
+
+/* --- queues --------------------------------------------------------------------- */
+
+/* The ring cannot be trusted: the queue stops, the device needs a reset. */
+int vblk_distrust(struct queue *q, const char *section)
+{
+	q->section = section;
+	vblk_shared_store(&q->faulted, 1);
+	return VBLK_EGUEST;
+}
+
+int vblk_queue_check(const struct vblk *dev, uint16_t queue,
+		     const struct vblk_queue_addr *a)
+{
+	struct area desc, avail, used;
+
+	if (queue >= dev->cfg.num_queues)
+		return VBLK_EINVAL;
+	if (a->size == 0 || (a->size & (a->size - 1u)) ||
+	    a->size > dev->cfg.queue_size || a->desc % 16u != 0 ||
+	    a->driver % 2u != 0 || a->device % 4u != 0 ||
+	    !vblk_split_areas(a, &desc, &avail, &used))
+		return VBLK_EGUEST;
+	return VBLK_OK;
+}
+
+int vblk_queue_start(struct vblk *dev, uint16_t queue,
+		     const struct vblk_queue_addr *a,
+		     const struct vblk_queue_pos *from,
+		     struct vblk_inflight *log)
+{
+	int r = vblk_queue_check(dev, queue, a);
+	struct queue *q;
+
+	if (r != VBLK_OK)
+		return r;
+	q = &dev->queue[queue];
+	if (q->state != QUEUE_STOPPED)
+		return VBLK_ESTATE;
+	if (log && !vblk_log_fresh(log) && !vblk_log_fits(log, a->size))
+		return VBLK_EGUEST;
+	(void)vblk_split_areas(a, &q->desc, &q->avail, &q->used);
+	vblk_zero(q->taken, (dev->cfg.queue_size + 7u) / 8u);
+	q->size = a->size;
+	q->log = log;
+	q->replay = 0;
+	q->replay_after = 0;
+	q->next_avail = from ? from->avail : 0;
+	q->next_used = from ? from->used : 0;
+	q->used_from_ring = from && from->used_from_ring;
+	q->tell = from || log;
+	q->quiet = false;
+	q->attempts = 0;
+	q->absent = false;
+	q->miss.len = 0;
+	q->section = NULL;
+	q->state = QUEUE_STARTED;
+	return VBLK_OK;
+}
+
+static void free_slot(struct queue *q, struct slot *s)
+{
+	s->state = SLOT_FREE;
+	s->next = q->free;
+	q->free = (uint16_t)(s - q->slot);
+}
+
+int vblk_queue_stop(struct vblk *dev, uint16_t queue, struct vblk_queue_pos *at)
+{
+	struct queue *q;
+
+	if (queue >= dev->cfg.num_queues)
+		return VBLK_EINVAL;
+	q = &dev->queue[queue];
+	if (q->state == QUEUE_STARTED) {
+		q->state = QUEUE_STOPPING;
+		if (q->parsed != VBLK_NONE)     /* never left the ring */
+			free_slot(q, &q->slot[q->parsed]);
+		q->parsed = VBLK_NONE;
+		q->miss.len = 0;
+		if (dev->asking == q)
+			dev->asking = NULL;
+	}
+	if (q->in_flight > 0)
+		return VBLK_EBUSY;
+	if (q->state == QUEUE_STOPPING) {
+		(void)vblk_split_publish(dev, q);
+		vblk_mem_detach(dev, q);
+		if (q->log)
+			vblk_log_clear(q->log, q->size);
+		q->log = NULL;
+		q->state = QUEUE_STOPPED;
+		vblk_shared_store(&q->faulted, 0);
+	}
+	if (at) {
+		at->avail = q->next_avail;
+		at->used = q->next_used;
+		at->used_from_ring = false;
+	}
+	return VBLK_OK;
+}
+
+bool vblk_queue_started(const struct vblk *dev, uint16_t queue)
+{
+	return queue < dev->cfg.num_queues &&
+	       dev->queue[queue].state != QUEUE_STOPPED;
+}
+
+int vblk_reset(struct vblk *dev)
+{
+	int r = VBLK_OK;
+
+	dev->stopping = true;
+	for (uint16_t i = 0; i < dev->cfg.num_queues; i++)
+		if (vblk_queue_stop(dev, i, NULL) != VBLK_OK)
+			r = VBLK_EBUSY;
+	if (r != VBLK_OK)
+		return r;
+	for (uint16_t i = 0; i < dev->cfg.num_queues; i++)
+		dev->queue[i].section = NULL;
+	dev->accepted = 0;
+	dev->writeback = true;
+	dev->stopping = false;
+	return VBLK_OK;
+}
+
+bool vblk_kick(struct vblk *dev, uint16_t queue)
+{
+	if (queue >= dev->cfg.num_queues ||
+	    dev->queue[queue].state != QUEUE_STARTED)
+		return false;
+	dev->queue[queue].stats.kicks++;
+	return true;
+}
+
+/* --- requests --------------------------------------------------------------------- */
+
+static int attach(struct vblk *dev, struct queue *q)
+{
+	int r = vblk_mem_attach(dev, q);
+
+	if (r == VBLK_EGUEST)
+		return vblk_distrust(q, "2.7");
+	if (r != VBLK_OK)
+		return r;
+	q->miss.len = 0;
+	q->absent = false;
+	return vblk_split_begin(dev, q);
+}
+
+static void give_back(struct vblk *dev, struct queue *q, uint16_t head,
+		      uint32_t len)
+{
+	vblk_split_put(dev, q, head, len);
+	q->stats.completed++;
+}
+
+static void answer(struct vblk *dev, struct queue *q, struct slot *s,
+		   uint8_t status, uint64_t bytes)
+{
+	uint32_t len = vblk_request_finish(dev, q, s, status, bytes);
+
+	if (status == VBLK_S_IOERR)
+		q->stats.errors++;
+	if (status == VBLK_S_UNSUPP)
+		q->stats.unsupported++;
+	give_back(dev, q, s->head, len);
+	free_slot(q, s);
+}
+
+/* The chain leaves the ring; what was said of its memory is settled. */
+static void consume(struct vblk *dev, struct queue *q, struct slot *s)
+{
+	vblk_split_take(q, s->head);
+	q->parsed = VBLK_NONE;
+	q->miss.len = 0;
+	q->attempts = 0;
+	q->absent = false;
+	if (dev->asking == q)
+		dev->asking = NULL;
+}
+
+/* No status byte can be found, but the head is valid (spec/trust.md). */
+static int contain(struct vblk *dev, struct queue *q, struct slot *s,
+		   const char *section)
+{
+	if (dev->cfg.fault_policy == VBLK_STOP) {
+		q->parsed = VBLK_NONE;
+		free_slot(q, s);
+		return vblk_distrust(q, section);
+	}
+	consume(dev, q, s);
+	q->section = section;
+	q->stats.contained++;
+	give_back(dev, q, s->head, 0);
+	free_slot(q, s);
+	return VBLK_OK;
+}
+
+/*
+ * A fetch that missed memory is not repeated before that memory came, and not
+ * more than VBLK_MAX_ATTEMPTS times: a guest could let it miss for ever.
+ */
+static bool fetch_again(struct vblk *dev, struct queue *q)
+{
+	if (q->miss.len == 0 || q->absent)
+		return true;
+	if (!vblk_mem_search(dev, q, q->miss.gpa))
+		return false;
+	if (++q->attempts >= VBLK_MAX_ATTEMPTS)
+		q->absent = true;
+	return true;
+}
+
+/* The next chain as a slot in PARSED. 1: *out; 2: contained; 0: none; or negative. */
+static int next_slot(struct vblk *dev, struct queue *q, struct slot **out)
+{
+	struct chain c;
+	struct slot *s;
+	int r;
+
+	if (q->parsed != VBLK_NONE) {
+		*out = &q->slot[q->parsed];
+		return 1;
+	}
+	if (q->free == VBLK_NONE)
+		return 0;
+	if (!fetch_again(dev, q))
+		return VBLK_EUNMAPPED;
+	s = &q->slot[q->free];
+	r = vblk_split_fetch(dev, q, s, &c);
+	if (r != 1)
+		return r;
+	q->free = s->next;
+	q->parsed = (uint16_t)(s - q->slot);
+	q->miss.len = 0;
+	s->state = SLOT_PARSED;
+	vblk_chain_parse(dev, s, &c);
+	*out = s;
+	if (!c.broken)
+		return 1;
+	r = contain(dev, q, s, c.broken);
+	return r == VBLK_OK ? 2 : r;
+}
+
+static void hand_out(struct queue *q, const struct slot *s,
+		     struct vblk_req *out)
+{
+	out->sector = s->sector;
+	out->bytes = s->bytes;
+	out->seg = s->seg;
+	out->num_segs = s->num_segs;
+	out->queue = q->index;
+	out->tag = (vblk_tag)(s - q->slot);
+	out->op = s->op;
+	out->flags = s->flags;
+	q->stats.requests[s->op]++;
+	if (s->op <= VBLK_OP_WRITE)
+		q->stats.bytes += s->bytes;
+}
+
+/* One chain further. 1: *out filled; 2: answered here; 0: none; negative. */
+static int step(struct vblk *dev, struct queue *q, struct vblk_req *out)
+{
+	struct slot *s;
+	int r = next_slot(dev, q, &s);
+
+	if (r != 1)
+		return r;
+	r = vblk_request_ready(dev, q, s);
+	if (r == VBLK_EUNMAPPED)
+		return r;
+	if (r != VBLK_OK) {
+		r = contain(dev, q, s, "5.2.6");
+		return r == VBLK_OK ? 2 : r;
+	}
+	consume(dev, q, s);
+	if (s->answer != ANSWER_STORE) {
+		answer(dev, q, s, s->answer == ANSWER_ID ? (uint8_t)VBLK_S_OK
+							 : s->answer, 0);
+		return 2;
+	}
+	s->state = SLOT_BUSY;
+	q->in_flight++;
+	hand_out(q, s, out);
+	return 1;
+}
+
+int vblk_poll(struct vblk *dev, uint16_t queue, struct vblk_req *out,
+	      size_t max)
+{
+	struct queue *q;
+	int n = 0, r = VBLK_OK;
+
+	if (queue >= dev->cfg.num_queues || max > INT16_MAX)
+		return VBLK_EINVAL;
+	q = &dev->queue[queue];
+	if (q->state != QUEUE_STARTED)
+		return 0;
+	if (q->faulted)
+		return VBLK_EGUEST;
+	if (!q->attached)
+		r = attach(dev, q);
+	if (r != VBLK_OK)
+		return r;
+	vblk_split_quiet(dev, q);
+	/* chains answered here count too, or a guest could keep us here */
+	for (size_t i = 0; i < max; i++) {
+		r = step(dev, q, &out[n]);
+		if (r <= 0)
+			break;
+		if (r == 1)
+			n++;
+	}
+	return n == 0 && r < 0 ? r : n;
+}
+
+bool vblk_full(const struct vblk *dev, uint16_t queue)
+{
+	return queue < dev->cfg.num_queues &&
+	       dev->queue[queue].in_flight == dev->cfg.slots;
+}
+
+bool vblk_in_flight(const struct vblk *dev, uint16_t queue, vblk_tag tag)
+{
+	return queue < dev->cfg.num_queues && tag < dev->cfg.slots &&
+	       dev->queue[queue].slot[tag].state == SLOT_BUSY;
+}
+
+int vblk_complete(struct vblk *dev, uint16_t queue, vblk_tag tag,
+		  enum vblk_status status, uint64_t bytes)
+{
+	struct queue *q;
+
+	if (!vblk_in_flight(dev, queue, tag))
+		return VBLK_EINVAL;
+	q = &dev->queue[queue];
+	q->in_flight--;
+	answer(dev, q, &q->slot[tag], (uint8_t)status, bytes);
+	return VBLK_OK;
+}
+
+bool vblk_irq(struct vblk *dev, uint16_t queue)
+{
+	struct queue *q;
+
+	if (queue >= dev->cfg.num_queues)
+		return false;
+	q = &dev->queue[queue];
+	if (!vblk_split_publish(dev, q) || dev->stopping)
+		return false;
+	q->stats.irqs++;
+	return true;
+}
+
+bool vblk_poll_idle(struct vblk *dev, uint16_t queue)
+{
+	struct queue *q;
+
+	if (queue >= dev->cfg.num_queues)
+		return true;
+	q = &dev->queue[queue];
+	if (q->state != QUEUE_STARTED || q->faulted)
+		return true;
+	if (!q->attached || q->parsed != VBLK_NONE)
+		return false;
+	return vblk_split_arm(dev, q);
+}
+
+/* --- looking in ----------------------------------------------------------------- */
+
+void vblk_stats(const struct vblk *dev, struct vblk_stats *out)
+{
+	vblk_zero(out, sizeof(*out));
+	for (uint16_t i = 0; i < dev->cfg.num_queues; i++) {
+		const struct vblk_stats *s = &dev->queue[i].stats;
+
+		for (unsigned k = 0; k < 5u; k++)
+			out->requests[k] += s->requests[k];
+		out->bytes += s->bytes;
+		out->completed += s->completed;
+		out->errors += s->errors;
+		out->unsupported += s->unsupported;
+		out->contained += s->contained;
+		out->kicks += s->kicks;
+		out->irqs += s->irqs;
+	}
+}
+
+bool vblk_needs_reset(const struct vblk *dev)
+{
+	for (uint16_t i = 0; i < dev->cfg.num_queues; i++)
+		if (vblk_shared_load(&dev->queue[i].faulted))
+			return true;
+	return false;
+}
+
+const char *vblk_guest_fault(const struct vblk *dev)
+{
+	for (uint16_t i = 0; i < dev->cfg.num_queues; i++)
+		if (dev->queue[i].section)
+			return dev->queue[i].section;
+	return NULL;
+}
+
+const char *vblk_strerror(int err)
+{
+	switch (err) {
+	case VBLK_OK: return "no error";
+	case VBLK_EINVAL: return "argument out of range";
+	case VBLK_ESTATE: return "not allowed in this state";
+	case VBLK_ENOSPC: return "a limit or a buffer is too small";
+	case VBLK_EGUEST: return "the guest broke the specification";
+	case VBLK_EBUSY: return "requests are in flight";
+	case VBLK_EUNMAPPED: return "guest memory is not mapped";
+	default: return "unknown error";
+	}
+}

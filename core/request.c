@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Block requests, virtio 1.4, 5.2.6: from descriptors, in any arrangement
+ * (2.7.4), to one validated request, and from its result to a status byte and a
+ * length. The first 16 readable bytes are the header, the last writable byte is
+ * the status, the rest is data.
+ */
+#include "dev.h"
+
+/* --- descriptors to ranges --------------------------------------------------- */
+
+void vblk_chain_begin(struct slot *s, struct chain *c, uint16_t head)
+{
+	c->have = 0;
+	c->too_many = false;
+	c->unreadable = false;
+	c->broken = NULL;
+	s->head = head;
+	s->num_ranges = 0;
+	s->num_out = 0;
+	s->num_segs = 0;
+	s->out_bytes = 0;
+	s->in_bytes = 0;
+}
+
+/* Neighbours in guest memory count as one, however the driver cut them. */
+static void append(struct vblk *dev, struct slot *s, struct chain *c,
+		   vblk_gpa gpa, uint32_t len, bool in)
+{
+	uint16_t n = s->num_ranges;
+
+	if (n > (in ? s->num_out : 0u)) {
+		struct range *last = &s->range[n - 1u];
+
+		if (last->gpa + last->len == gpa && last->len + len >= len) {
+			last->len += len;
+			return;
+		}
+	}
+	if (n > dev->cfg.segs) {
+		c->too_many = true;
+		return;
+	}
+	s->range[n].gpa = gpa;
+	s->range[n].len = len;
+	s->num_ranges++;
+	if (!in)
+		s->num_out++;
+}
+
+/*
+ * EUNMAPPED: part of the header waits for memory. EGUEST: c->broken says why no
+ * status byte can be found.
+ */
+int vblk_chain_add(struct vblk *dev, struct queue *q, struct slot *s,
+		   struct chain *c, const struct vblk_desc *d)
+{
+	vblk_gpa gpa = vblk_le64_get(d->addr);
+	uint32_t len = vblk_le32_get(d->len);
+	uint32_t n = (uint32_t)sizeof(c->header) - c->have;
+
+	if (len == 0)
+		return VBLK_OK;
+	if (vblk_le16_get(d->flags) & VBLK_DESC_WRITE) {
+		if (len - 1u > ~gpa) {
+			c->broken = "2.7.5";
+			return VBLK_EGUEST;
+		}
+		append(dev, s, c, gpa, len, true);
+		s->in_bytes += len;
+		s->status_gpa = gpa + (len - 1u);
+		return VBLK_OK;
+	}
+	if (s->in_bytes > 0) {
+		c->broken = "2.7.4.2";
+		return VBLK_EGUEST;
+	}
+	if (n > len)
+		n = len;
+	if (n > 0) {
+		int r = vblk_mem_snapshot(dev, q, gpa, n,
+					  (uint8_t *)&c->header + c->have);
+
+		if (r == VBLK_EUNMAPPED)
+			return r;
+		c->unreadable = c->unreadable || r != VBLK_OK;
+		c->have += n;
+	}
+	if (len > n) {
+		append(dev, s, c, gpa + n, len - n, false);
+		s->out_bytes += len - n;
+	}
+	return VBLK_OK;
+}
+
+/* --- ranges to a request ------------------------------------------------------ */
+
+/* 5.2.6: whole sectors, inside the disk; sums cannot wrap. */
+static bool inside(const struct vblk *dev, uint64_t sector, uint64_t sectors)
+{
+	return sector <= dev->cfg.capacity &&
+	       sectors <= dev->cfg.capacity - sector;
+}
+
+static uint8_t parse_transfer(const struct vblk *dev, struct slot *s,
+			      bool write)
+{
+	uint64_t other = write ? s->in_bytes : s->out_bytes;
+
+	s->op = write ? VBLK_OP_WRITE : VBLK_OP_READ;
+	s->bytes = write ? s->out_bytes : s->in_bytes;
+	if (write && (dev->cfg.features & VBLK_F_RO))
+		return VBLK_S_IOERR;    /* offered is enough, 5.2.6.2 */
+	if (other != 0 || s->bytes % VBLK_SECTOR_SIZE != 0 ||
+	    !inside(dev, s->sector, s->bytes / VBLK_SECTOR_SIZE))
+		return VBLK_S_IOERR;
+	if (write && !vblk_write_back(dev))
+		s->flags = VBLK_REQ_FUA;
+	return s->bytes == 0 ? (uint8_t)VBLK_S_OK : ANSWER_STORE;
+}
+
+static uint8_t parse_extent(const struct vblk *dev, struct slot *s,
+			    enum vblk_op op, uint64_t feature)
+{
+	s->op = (uint8_t)op;
+	if (!has(dev, feature))
+		return VBLK_S_UNSUPP;
+	if ((dev->cfg.features & VBLK_F_RO) || s->in_bytes != 0 ||
+	    s->out_bytes != sizeof(struct vblk_extent))
+		return VBLK_S_IOERR;    /* max_discard_seg is 1 */
+	return ANSWER_STORE;
+}
+
+static uint8_t parse_type(const struct vblk *dev, struct slot *s,
+			  uint32_t type)
+{
+	switch (type) {
+	case VBLK_T_IN:
+		return parse_transfer(dev, s, false);
+	case VBLK_T_OUT:
+		return parse_transfer(dev, s, true);
+	case VBLK_T_FLUSH:
+		s->op = VBLK_OP_FLUSH;
+		s->num_ranges = 0;      /* has no data; what is there is not ours */
+		s->bytes = 0;
+		return ANSWER_STORE;
+	case VBLK_T_GET_ID:
+		return ANSWER_ID;
+	case VBLK_T_DISCARD:
+		return parse_extent(dev, s, VBLK_OP_DISCARD, VBLK_F_DISCARD);
+	case VBLK_T_WRITE_ZEROES:
+		return parse_extent(dev, s, VBLK_OP_WRITE_ZEROES,
+				    VBLK_F_WRITE_ZEROES);
+	default:
+		return VBLK_S_UNSUPP;
+	}
+}
+
+/* The chain is complete: what is asked, and who answers. */
+void vblk_chain_parse(struct vblk *dev, struct slot *s, struct chain *c)
+{
+	if (s->in_bytes == 0 && !c->broken)
+		c->broken = "5.2.6";    /* nowhere to put a status */
+	if (c->broken)
+		return;
+	s->in_bytes--;
+	if (!c->too_many && --s->range[s->num_ranges - 1u].len == 0)
+		s->num_ranges--;
+	s->op = 0;
+	s->flags = 0;
+	s->sector = vblk_le64_get(c->header.sector);
+	if (c->too_many || s->num_ranges > dev->cfg.segs || c->unreadable ||
+	    c->have < sizeof(c->header))
+		s->answer = VBLK_S_IOERR;
+	else
+		s->answer = parse_type(dev, s, vblk_le32_get(c->header.type));
+	if (s->answer < ANSWER_ID)
+		s->num_ranges = 0;      /* only the status need be mapped */
+	if (s->num_out > s->num_ranges)
+		s->num_out = s->num_ranges;
+}
+
+/* --- a request in host memory -------------------------------------------------- */
+
+static void drop_segments(struct vblk *dev, struct queue *q, struct slot *s)
+{
+	while (s->num_segs > 0)
+		vblk_mem_release(dev, q, s->region[--s->num_segs]);
+}
+
+/* 5.2.6.2: read the extent once, then judge it. */
+static uint8_t take_extent(struct vblk *dev, struct queue *q, struct slot *s)
+{
+	bool zeroes = s->op == VBLK_OP_WRITE_ZEROES;
+	uint32_t limit = zeroes ? dev->cfg.max_zeroes_sectors
+				: dev->cfg.max_discard_sectors;
+	uint32_t flags, sectors, at = 0;
+	struct vblk_extent e;
+
+	for (uint16_t i = 0; i < s->num_segs; i++) {
+		vblk_snapshot((uint8_t *)&e + at, s->seg[i].host,
+			      s->seg[i].len);
+		at += s->seg[i].len;
+	}
+	drop_segments(dev, q, s);
+	flags = vblk_le32_get(e.flags);
+	sectors = vblk_le32_get(e.num_sectors);
+	s->sector = vblk_le64_get(e.sector);
+	s->bytes = (uint64_t)sectors * VBLK_SECTOR_SIZE;
+	if (flags & ~(zeroes ? VBLK_EXTENT_UNMAP : 0u))
+		return VBLK_S_UNSUPP;
+	if (sectors > limit || !inside(dev, s->sector, sectors))
+		return VBLK_S_IOERR;
+	if (flags)
+		s->flags |= VBLK_REQ_UNMAP;
+	if (!vblk_write_back(dev))
+		s->flags |= VBLK_REQ_FUA;
+	return sectors == 0 ? (uint8_t)VBLK_S_OK : ANSWER_STORE;
+}
+
+/*
+ * OK: s->answer says who answers. EUNMAPPED: memory is missing; nothing was
+ * read, call again. EGUEST: the status byte is not in writable memory.
+ */
+int vblk_request_ready(struct vblk *dev, struct queue *q, struct slot *s)
+{
+	int r = vblk_mem_status(dev, q, s);
+
+	if (r != VBLK_OK)
+		return r;
+	r = vblk_mem_translate(dev, q, s);
+	if (r == VBLK_EUNMAPPED) {
+		vblk_mem_release(dev, q, s->region[dev->cfg.segs]);
+		return r;
+	}
+	if (r != VBLK_OK)
+		s->answer = VBLK_S_IOERR;
+	else if (s->answer == ANSWER_STORE && s->op >= VBLK_OP_DISCARD)
+		s->answer = take_extent(dev, q, s);
+	return VBLK_OK;
+}
+
+/* --- and back -------------------------------------------------------------------- */
+
+/* 5.2.6: the serial, NUL-padded, as far as there is room. */
+static uint64_t put_serial(struct vblk *dev, struct slot *s)
+{
+	uint32_t at = 0;
+
+	for (uint16_t i = 0; i < s->num_segs && at < VBLK_ID_BYTES; i++) {
+		uint32_t n = s->seg[i].len;
+
+		if (n > VBLK_ID_BYTES - at)
+			n = VBLK_ID_BYTES - at;
+		vblk_scatter(s->seg[i].host, dev->cfg.serial + at, n);
+		at += n;
+	}
+	return at;
+}
+
+/*
+ * Writes the status byte and lets go of the memory. Returns the length for the
+ * used element: the bytes written from the first writable one on (2.7.8.2), so
+ * the status byte counts only if all before it was written.
+ */
+uint32_t vblk_request_finish(struct vblk *dev, struct queue *q,
+			     struct slot *s, uint8_t status, uint64_t bytes)
+{
+	bool in = s->op == VBLK_OP_READ || s->answer == ANSWER_ID;
+	uint16_t id = s->region[dev->cfg.segs];
+	uint64_t written = 0;
+
+	if (s->answer == ANSWER_ID)
+		written = put_serial(dev, s);
+	else if (in && s->answer == ANSWER_STORE)
+		written = status == VBLK_S_OK || bytes > s->bytes ? s->bytes
+								  : bytes;
+	for (uint16_t i = 0; in && i < s->num_segs; i++)
+		vblk_mem_mark(&dev->mem[s->region[i]], s->seg[i].host,
+			      s->seg[i].len);
+	vblk_store8(s->status, status);
+	vblk_mem_mark(&dev->mem[id], s->status, 1);
+	vblk_mem_release(dev, q, id);
+	drop_segments(dev, q, s);
+	if (written == s->in_bytes)
+		written++;
+	return written > UINT32_MAX ? UINT32_MAX : (uint32_t)written;
+}

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The split virtqueue, virtio 1.4, 2.7: available ring to private chain, and
+ * used elements back. Each entry, descriptor and index that decides something
+ * is read once. The ring's regions are held while the queue is attached, so an
+ * access inside an area always finds memory.
+ */
+#include "ring.h"
+
+/* --- the areas ------------------------------------------------------------- */
+
+static bool place(struct area *a, vblk_gpa gpa, uint32_t len)
+{
+	a->gpa = gpa;
+	a->len = len;
+	a->mem = NULL;
+	a->host = NULL;
+	return len - 1u <= ~gpa;
+}
+
+bool vblk_split_areas(const struct vblk_queue_addr *a, struct area *desc,
+		      struct area *avail, struct area *used)
+{
+	/* the event words are part of the areas even if not negotiated, 2.7 */
+	bool ok = place(desc, a->desc, 16u * a->size);
+
+	ok = place(avail, a->driver, 6u + 2u * a->size) && ok;
+	return place(used, a->device, 6u + 8u * a->size) && ok;
+}
+
+/* An aligned word never straddles regions: these are 16-aligned. */
+static uint8_t *at(struct vblk *dev, struct queue *q, const struct area *a,
+		   uint32_t off, struct mem **m)
+{
+	if (a->host) {
+		*m = a->mem;
+		return a->host + off;
+	}
+	*m = mem_find(dev, q, a->gpa + off);
+	return (*m)->host + (a->gpa + off - (*m)->gpa);
+}
+
+static uint16_t avail16(struct vblk *dev, struct queue *q, uint32_t off)
+{
+	struct mem *m;
+	uint8_t *p = at(dev, q, &q->avail, off, &m);
+
+	return vblk_le16_get(vblk_load16((struct vblk_le16 *)(void *)p));
+}
+
+static void used16(struct vblk *dev, struct queue *q, uint32_t off, uint16_t v)
+{
+	struct mem *m;
+	uint8_t *p = at(dev, q, &q->used, off, &m);
+
+	vblk_store16((struct vblk_le16 *)(void *)p, vblk_le16_make(v));
+	vblk_mem_mark(m, p, 2);
+}
+
+static void used32(struct vblk *dev, struct queue *q, uint32_t off, uint32_t v)
+{
+	struct mem *m;
+	uint8_t *p = at(dev, q, &q->used, off, &m);
+
+	vblk_store32((struct vblk_le32 *)(void *)p, vblk_le32_make(v));
+	vblk_mem_mark(m, p, 4);
+}
+
+/* --- available ring to chain ------------------------------------------------ */
+
+static int walk_table(struct vblk *dev, struct queue *q, struct slot *s,
+		      struct chain *c, vblk_gpa gpa, uint32_t len)
+{
+	uint32_t count = len / 16u;
+	uint16_t i = 0;
+
+	if (len % 16u != 0 || count == 0 || count > VBLK_MAX_DESCS) {
+		c->broken = "2.7.5.3.1";
+		return 1;
+	}
+	for (uint32_t n = 0; n < count; n++) {
+		struct vblk_desc d;
+		uint16_t flags;
+		int r = vblk_mem_snapshot(dev, q, gpa + 16u * i, 16, &d);
+
+		if (r == VBLK_OK) {
+			flags = vblk_le16_get(d.flags);
+			if (flags & VBLK_DESC_INDIRECT)
+				break;
+			r = vblk_chain_add(dev, q, s, c, &d);
+			if (r == VBLK_OK && !(flags & VBLK_DESC_NEXT))
+				return 1;
+			i = vblk_le16_get(d.next);
+		}
+		if (r == VBLK_EUNMAPPED)
+			return r;
+		if (r != VBLK_OK || i >= count)
+			break;
+	}
+	if (!c->broken)
+		c->broken = "2.7.5.3.1";
+	return 1;
+}
+
+static int walk(struct vblk *dev, struct queue *q, struct slot *s,
+		struct chain *c, uint16_t head)
+{
+	uint16_t i = head;
+
+	for (uint32_t n = 0; n < q->size && i < q->size; n++) {
+		struct vblk_desc d;
+		struct mem *m;
+		uint16_t flags;
+		int r;
+
+		vblk_snapshot(&d, at(dev, q, &q->desc, 16u * i, &m), 16);
+		flags = vblk_le16_get(d.flags);
+		if (flags & VBLK_DESC_INDIRECT) {
+			if (!has(dev, VBLK_F_INDIRECT_DESC) ||
+			    (flags & VBLK_DESC_NEXT))
+				break;
+			return walk_table(dev, q, s, c, vblk_le64_get(d.addr),
+					  vblk_le32_get(d.len));
+		}
+		r = vblk_chain_add(dev, q, s, c, &d);
+		if (r == VBLK_EUNMAPPED)
+			return r;
+		if (r != VBLK_OK)
+			return 1;
+		if (!(flags & VBLK_DESC_NEXT))
+			return 1;
+		i = vblk_le16_get(d.next);
+	}
+	/* a loop, an index outside the table, or INDIRECT where it may not be */
+	c->broken = "2.7.5";
+	return 1;
+}
+
+/* What the last life had taken and not given back comes first. */
+static int next_head(struct vblk *dev, struct queue *q, uint16_t *head)
+{
+	if (q->replay > 0) {
+		uint64_t after = q->replay_after;
+
+		*head = vblk_log_next(q->log, &after);
+		if (*head != VBLK_NONE)
+			return 1;
+		q->replay = 0;
+	}
+	if (q->seen_avail == q->next_avail) {
+		uint16_t idx = avail16(dev, q, VBLK_AVAIL_IDX);
+
+		if (idx == q->next_avail)
+			return 0;
+		if ((uint16_t)(idx - q->next_avail) > q->size)
+			return vblk_distrust(q, "2.7.13.3");
+		q->seen_avail = idx;
+		vblk_rmb();     /* idx before entries and descriptors */
+	}
+	*head = avail16(dev, q, VBLK_AVAIL_RING +
+			2u * (q->next_avail & (q->size - 1u)));
+	if (*head >= q->size)
+		return vblk_distrust(q, "2.7.6");
+	if (bit_get(q->taken, *head))
+		return vblk_distrust(q, "2.7.13.1");
+	return 1;
+}
+
+int vblk_split_fetch(struct vblk *dev, struct queue *q, struct slot *s,
+		     struct chain *c)
+{
+	uint16_t head;
+	int r = next_head(dev, q, &head);
+
+	if (r <= 0)
+		return r;
+	vblk_chain_begin(s, c, head);
+	return walk(dev, q, s, c, head);
+}
+
+void vblk_split_take(struct queue *q, uint16_t head)
+{
+	if (q->replay > 0) {
+		q->replay--;
+		(void)vblk_log_next(q->log, &q->replay_after);
+	} else {
+		/* first the log: a crash here fetches the chain again */
+		if (q->log)
+			vblk_log_taken(q->log, head);
+		q->next_avail++;
+	}
+	bit_set(q->taken, head);
+}
+
+/* --- used elements ---------------------------------------------------------- */
+
+void vblk_split_put(struct vblk *dev, struct queue *q, uint16_t head,
+		    uint32_t len)
+{
+	uint32_t off = VBLK_USED_RING + 8u * (q->next_used & (q->size - 1u));
+
+	bit_clear(q->taken, head);
+	if (!q->attached)
+		return;         /* the ring's memory is gone */
+	used32(dev, q, off, head);
+	used32(dev, q, off + 4u, len);
+	if (q->log)
+		vblk_log_used(q->log, head);
+	q->next_used++;
+}
+
+bool vblk_split_publish(struct vblk *dev, struct queue *q)
+{
+	uint16_t old = q->published, now = q->next_used;
+	bool tell = q->tell;
+
+	if (!q->attached)
+		return false;
+	q->tell = false;
+	if (old == now)
+		return tell;
+	vblk_wmb();             /* data, status, elements before idx */
+	used16(dev, q, VBLK_USED_IDX, now);
+	q->published = now;
+	if (q->log)
+		vblk_log_published(q->log, now);
+	vblk_mb();              /* idx before the driver's wish, 2.7.7.2 */
+	if (has(dev, VBLK_F_EVENT_IDX)) {
+		uint16_t event = avail16(dev, q, VBLK_AVAIL_RING + 2u * q->size);
+
+		return tell || (uint16_t)(now - event - 1u) <
+			       (uint16_t)(now - old);
+	}
+	return !(avail16(dev, q, VBLK_AVAIL_FLAGS) & VBLK_AVAIL_NO_INTERRUPT) ||
+	       tell;
+}
+
+/* --- notifications ----------------------------------------------------------- */
+
+/* With EVENT_IDX a stale avail_event does the same, and flags stays 0 (2.7.10). */
+void vblk_split_quiet(struct vblk *dev, struct queue *q)
+{
+	if (q->quiet || has(dev, VBLK_F_EVENT_IDX))
+		return;
+	used16(dev, q, VBLK_USED_FLAGS, VBLK_USED_NO_NOTIFY);
+	q->quiet = true;
+}
+
+bool vblk_split_arm(struct vblk *dev, struct queue *q)
+{
+	if (q->replay > 0 || q->seen_avail != q->next_avail)
+		return false;
+	if (has(dev, VBLK_F_EVENT_IDX))
+		used16(dev, q, VBLK_USED_RING + 8u * q->size, q->next_avail);
+	else if (q->quiet)
+		used16(dev, q, VBLK_USED_FLAGS, 0);
+	q->quiet = false;
+	vblk_mb();              /* our wish before a last look at idx, 2.7.13.4.1 */
+	return avail16(dev, q, VBLK_AVAIL_IDX) == q->next_avail;
+}
+
+int vblk_split_begin(struct vblk *dev, struct queue *q)
+{
+	bool again = q->log && !vblk_log_fresh(q->log);
+	int r = VBLK_OK;
+
+	if (again || q->used_from_ring) {
+		struct mem *m;
+		uint8_t *p = at(dev, q, &q->used, VBLK_USED_IDX, &m);
+
+		q->next_used = vblk_le16_get(
+			vblk_load16((struct vblk_le16 *)(void *)p));
+	}
+	if (again)
+		r = vblk_log_recover(q, q->next_used);
+	else if (q->log)
+		vblk_log_begin(q->log, q->size, q->next_used);
+	q->published = q->next_used;
+	q->seen_avail = q->next_avail;
+	used16(dev, q, VBLK_USED_FLAGS, 0);
+	return r;
+}

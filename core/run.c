@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The lane: events in, batches out. The one core file that knows the HAL.
+ *
+ * A lane holds two things back: the tail of a batch that submit refused, offered
+ * again when a request is DONE, and register accesses that wait for requests in
+ * flight, answered once when the last is.
+ */
+#include "vblk/hal.h"
+
+#include "bytes.h"
+
+_Static_assert(VBLK_BATCH >= 1 && VBLK_BATCH <= 256, "1..256");
+_Static_assert(VBLK_MAX_HELD >= 1 && VBLK_MAX_HELD <= 64, "1..64");
+
+#define QUEUE_NOTIFY 0x050u
+#define ROUNDS       4u         /* of all queues in one drain */
+#define STEP         4u         /* events in one step: they lie on the stack */
+
+int vblk_lane_init(struct vblk_lane *lane, struct vblk *dev,
+		   struct vblk_mmio *mmio, uint64_t queues,
+		   const struct vblk_hal *hal, void *ctx)
+{
+	const struct vblk_config *cfg = vblk_configuration(dev);
+
+	vblk_zero(lane, sizeof(*lane));
+	if (!hal->submit || !hal->signal || (mmio && !hal->reply) ||
+	    (cfg->on_demand && (!hal->map || !hal->unmap)))
+		return VBLK_EINVAL;
+	lane->dev = dev;
+	lane->mmio = mmio;
+	lane->queues = queues & (UINT64_MAX >> (64u - cfg->num_queues));
+	lane->hal = hal;
+	lane->ctx = ctx;
+	return VBLK_OK;
+}
+
+static void trace(struct vblk_lane *lane, enum vblk_trace id, uint64_t a,
+		  uint64_t b)
+{
+	if (lane->hal->trace)
+		lane->hal->trace(lane->ctx, id, a, b);
+}
+
+static uint64_t tag_of(uint16_t queue, vblk_tag tag)
+{
+	return (uint64_t)queue << 16 | tag;
+}
+
+/* --- telling the driver ----------------------------------------------------------- */
+
+static void signal(struct vblk_lane *lane, uint16_t source, bool up)
+{
+	trace(lane, VBLK_TRACE_SIGNAL, source, up);
+	lane->hal->signal(lane->ctx, source, up);
+}
+
+/* After an acknowledgement; another lane may raise at the same time. */
+static void line_fell(struct vblk_lane *lane)
+{
+	if (vblk_mmio_line(lane->mmio))
+		return;
+	signal(lane, VBLK_SOURCE_LINE, false);
+	if (vblk_mmio_line(lane->mmio))
+		signal(lane, VBLK_SOURCE_CONFIG, true);
+}
+
+static void publish(struct vblk_lane *lane)
+{
+	uint64_t todo = lane->publish;
+
+	for (uint16_t q = 0; todo != 0; q++, todo >>= 1) {
+		if (!(todo & 1u) || !vblk_irq(lane->dev, q))
+			continue;
+		if (lane->mmio)
+			vblk_mmio_raise(lane->mmio, q);
+		signal(lane, q, true);
+	}
+	lane->publish = 0;
+}
+
+static void fault(struct vblk_lane *lane, uint16_t queue)
+{
+	uint64_t bit = UINT64_C(1) << queue;
+
+	lane->kicked &= ~bit;
+	if (lane->faulted & bit)
+		return;
+	lane->faulted |= bit;
+	trace(lane, VBLK_TRACE_FAULT, queue, 0);
+	if (!lane->mmio || vblk_mmio_line(lane->mmio))
+		signal(lane, VBLK_SOURCE_CONFIG, true);
+}
+
+/* --- accesses ----------------------------------------------------------------------- */
+
+bool vblk_mmio_notifies(const struct vblk_access *a, uint16_t *queue)
+{
+	if (!a->write || a->offset != QUEUE_NOTIFY || a->size != 4 ||
+	    (uint32_t)a->value > UINT16_MAX)
+		return false;
+	*queue = (uint16_t)a->value;
+	return true;
+}
+
+static void save(struct vblk_lane *lane)
+{
+	if (lane->hal->save)
+		lane->hal->save(lane->ctx);
+}
+
+/* Requests the driver waits for: those refused never started, end them here. */
+static void abandon(struct vblk_lane *lane)
+{
+	const struct vblk_config *cfg = vblk_configuration(lane->dev);
+
+	for (; lane->offered < lane->refused; lane->offered++) {
+		const struct vblk_req *r = &lane->batch[lane->offered];
+
+		(void)vblk_complete(lane->dev, r->queue, r->tag, VBLK_S_IOERR, 0);
+		lane->publish |= UINT64_C(1) << r->queue;
+	}
+	if (!lane->hal->cancel)
+		return;
+	for (uint16_t q = 0; q < cfg->num_queues; q++)
+		for (uint16_t t = 0; t < cfg->slots; t++)
+			if (lane->queues >> q & 1u &&
+			    vblk_in_flight(lane->dev, q, t))
+				lane->hal->cancel(lane->ctx, q, t);
+}
+
+/* Finish resets and queue stops; answer who waits for them. */
+static void settle(struct vblk_lane *lane)
+{
+	if (!lane->mmio || !(lane->queues & 1u) ||
+	    !vblk_mmio_settle(lane->mmio))
+		return;
+	if (lane->held_n > 0)
+		save(lane);
+	for (uint16_t i = 0; i < lane->held_n; i++)
+		lane->hal->reply(lane->ctx, &lane->held[i], 0);
+	if (lane->held_n > 0)
+		line_fell(lane);
+	lane->held_n = 0;
+}
+
+static void write(struct vblk_lane *lane, const struct vblk_access *a)
+{
+	unsigned fx = vblk_mmio_write(lane->mmio, a->offset, a->size, a->value);
+
+	if (fx & VBLK_FX_KICK)
+		lane->kicked |= UINT64_C(1) << a->value & lane->queues;
+	if (fx & VBLK_FX_START)
+		lane->kicked |= lane->queues;
+	if (fx & (VBLK_FX_START | VBLK_FX_HOLD))
+		lane->faulted = 0;
+	if (fx & VBLK_FX_SAVE)
+		save(lane);
+	if (fx & VBLK_FX_HOLD && lane->held_n < VBLK_MAX_HELD) {
+		lane->held[lane->held_n++] = *a;
+		abandon(lane);
+		settle(lane);
+		return;
+	}
+	lane->hal->reply(lane->ctx, a, 0);
+	if (fx & VBLK_FX_LINE)
+		line_fell(lane);
+}
+
+static void access(struct vblk_lane *lane, const struct vblk_access *a)
+{
+	trace(lane, VBLK_TRACE_ACCESS, a->offset,
+	      (a->value & UINT32_MAX) | (uint64_t)a->write << 63);
+	if (a->write)
+		write(lane, a);
+	else
+		lane->hal->reply(lane->ctx, a, vblk_mmio_read(
+				 lane->mmio, a->offset, a->size));
+}
+
+/* --- events ------------------------------------------------------------------------- */
+
+static int done(struct vblk_lane *lane, uint16_t queue, vblk_tag tag,
+		uint8_t status, uint64_t bytes)
+{
+	int r = vblk_complete(lane->dev, queue, tag,
+			      status == VBLK_S_OK ? VBLK_S_OK :
+			      status == VBLK_S_UNSUPP ? VBLK_S_UNSUPP
+						      : VBLK_S_IOERR, bytes);
+
+	if (r != VBLK_OK)
+		return r;
+	trace(lane, VBLK_TRACE_DONE, tag_of(queue, tag), status);
+	lane->publish |= UINT64_C(1) << queue;
+	return VBLK_OK;
+}
+
+int vblk_lane_event(struct vblk_lane *lane, const struct vblk_event *e)
+{
+	switch (e->kind) {
+	case VBLK_EV_ACCESS:
+		if (!lane->mmio)
+			return VBLK_EINVAL;
+		access(lane, &e->u.access);
+		return VBLK_OK;
+	case VBLK_EV_KICK:
+		if (vblk_kick(lane->dev, e->u.kick.queue))
+			lane->kicked |= UINT64_C(1) << e->u.kick.queue &
+					lane->queues;
+		return VBLK_OK;
+	case VBLK_EV_DONE:
+		return done(lane, e->u.done.queue, e->u.done.tag,
+			    e->u.done.status, e->u.done.bytes);
+	case VBLK_EV_UNMAP:
+		(void)vblk_mem_revoke(lane->dev, e->u.unmap.gpa,
+				      e->u.unmap.len);
+		/* a queue whose ring was there has faulted: poll finds it */
+		lane->kicked |= lane->queues;
+		return VBLK_OK;
+	case VBLK_EV_STOP:
+		lane->stop = true;
+		abandon(lane);
+		return VBLK_OK;
+	default:
+		return VBLK_EINVAL;
+	}
+}
+
+/* --- draining ----------------------------------------------------------------------- */
+
+static void reap(struct vblk_lane *lane)
+{
+	struct vblk_region gone;
+
+	while (lane->hal->unmap && vblk_mem_reap(lane->dev, &gone)) {
+		trace(lane, VBLK_TRACE_UNMAP, gone.gpa, gone.len);
+		lane->hal->unmap(lane->ctx, &gone);
+	}
+}
+
+/* One mapping, making room for it if need be. */
+static int map_one(struct vblk_lane *lane, const struct vblk_range *want)
+{
+	struct vblk_region r, old;
+	int err = lane->hal->map(lane->ctx, want, &r);
+
+	/* each turn gives up one region, of which there are cfg.regions */
+	while (err == VBLK_EBUSY && vblk_mem_evict(lane->dev, &old)) {
+		trace(lane, VBLK_TRACE_UNMAP, old.gpa, old.len);
+		lane->hal->unmap(lane->ctx, &old);
+		err = lane->hal->map(lane->ctx, want, &r);
+	}
+	if (err != VBLK_OK)
+		return err;
+	trace(lane, VBLK_TRACE_MAP, r.gpa, r.len);
+	err = vblk_mem_add(lane->dev, &r);
+	if (err == VBLK_ENOSPC && vblk_mem_evict(lane->dev, &old)) {
+		trace(lane, VBLK_TRACE_UNMAP, old.gpa, old.len);
+		lane->hal->unmap(lane->ctx, &old);
+		err = vblk_mem_add(lane->dev, &r);
+	}
+	if (err == VBLK_OK)
+		return VBLK_OK;
+	trace(lane, VBLK_TRACE_UNMAP, r.gpa, r.len);
+	lane->hal->unmap(lane->ctx, &r);
+	return VBLK_EBUSY;
+}
+
+/* True: poll again at once. False: wait for a DONE or an unmap. */
+static bool map_missing(struct vblk_lane *lane, uint16_t queue)
+{
+	uint16_t most = vblk_configuration(lane->dev)->regions;
+	bool some = false;
+
+	if (!lane->hal->map)
+		return false;
+	for (uint16_t i = 0; i < most; i++) {
+		struct vblk_range want;
+		int r;
+
+		if (vblk_missing(lane->dev, queue, &want, 1) != 1)
+			return some;
+		r = map_one(lane, &want);
+		if (r == VBLK_EGUEST) {
+			vblk_absent(lane->dev, queue);
+			return true;
+		}
+		if (r != VBLK_OK)
+			return false;
+		some = true;
+	}
+	return true;
+}
+
+/* Offer what waits. True: all of it was taken. */
+static bool submit(struct vblk_lane *lane)
+{
+	const struct vblk_req *r = &lane->batch[lane->offered];
+	int n;
+
+	if (lane->offered == lane->refused)
+		return true;
+	n = lane->hal->submit(lane->ctx, r,
+			      (size_t)(lane->refused - lane->offered));
+	for (int i = 0; i < n; i++)
+		trace(lane, VBLK_TRACE_SUBMIT, tag_of(r[i].queue, r[i].tag),
+		      (uint64_t)r[i].op << 56 | r[i].sector);
+	if (n > 0)
+		lane->offered = (uint16_t)(lane->offered + n);
+	return lane->offered == lane->refused;
+}
+
+/* True: there may be more at once. */
+static bool serve(struct vblk_lane *lane, uint16_t queue)
+{
+	uint64_t bit = UINT64_C(1) << queue;
+	int n = vblk_poll(lane->dev, queue, lane->batch, VBLK_BATCH);
+
+	lane->publish |= bit;
+	if (n == VBLK_EUNMAPPED)
+		return map_missing(lane, queue);
+	if (n < 0) {
+		fault(lane, queue);
+		return false;
+	}
+	lane->offered = 0;
+	lane->refused = (uint16_t)n;
+	if (!submit(lane))
+		return false;
+	if (n > 0)
+		return true;
+	if (!vblk_poll_idle(lane->dev, queue))
+		return !vblk_full(lane->dev, queue);
+	lane->kicked &= ~bit;
+	return false;
+}
+
+static bool round_robin(struct vblk_lane *lane)
+{
+	uint16_t total = vblk_configuration(lane->dev)->num_queues;
+	bool more = false;
+
+	for (uint16_t i = 0; i < total; i++) {
+		uint16_t q = (uint16_t)((lane->next + i) % total);
+
+		if (!(lane->kicked >> q & 1u))
+			continue;
+		more = serve(lane, q) || more;
+		if (lane->offered < lane->refused) {
+			lane->next = q; /* the store is full */
+			return false;
+		}
+	}
+	lane->next = (uint16_t)((lane->next + 1u) % total);
+	return more;
+}
+
+bool vblk_lane_stopped(const struct vblk_lane *lane)
+{
+	const struct vblk_config *cfg = vblk_configuration(lane->dev);
+
+	if (!lane->stop)
+		return false;
+	for (uint16_t q = 0; q < cfg->num_queues; q++)
+		for (uint16_t t = 0; t < cfg->slots; t++)
+			if (lane->queues >> q & 1u &&
+			    vblk_in_flight(lane->dev, q, t))
+				return false;
+	return true;
+}
+
+bool vblk_lane_drain(struct vblk_lane *lane)
+{
+	bool more = true;
+
+	publish(lane);
+	settle(lane);
+	reap(lane);
+	if (lane->stop)
+		return false;
+	if (!submit(lane))
+		return false;
+	for (unsigned i = 0; i < ROUNDS && more; i++)
+		more = round_robin(lane);
+	publish(lane);
+	reap(lane);
+	return more && lane->kicked != 0;
+}
+
+int vblk_lane_step(struct vblk_lane *lane, uint64_t wait_ns)
+{
+	struct vblk_event e[STEP];
+	int n;
+
+	if (!lane->hal->events)
+		return VBLK_EINVAL;
+	n = lane->hal->events(lane->ctx, e, STEP, lane->more ? 0 : wait_ns);
+	for (int i = 0; i < n; i++)
+		(void)vblk_lane_event(lane, &e[i]);
+	lane->more = vblk_lane_drain(lane);
+	return n;
+}
+
+void vblk_lane_resume(struct vblk_lane *lane)
+{
+	lane->publish = lane->queues;
+	lane->kicked = lane->queues;
+	lane->faulted = 0;
+	signal(lane, VBLK_SOURCE_CONFIG, true);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * virtio-mmio register file, version 2 (virtio 1.4, 4.2), in front of a vblk.
+ * A client of vblk.h like any other: vhost-user and PCI do without it.
+ *
+ * Every offset, size and value has a defined result: what 4.2.2 does not name
+ * reads 0 and ignores writes, as do accesses of a size it does not allow.
+ *
+ * Threads: vblk_mmio_raise may be called by the lane that serves the queue, all
+ * else by one thread, with the device's lanes parked for writes that say so in
+ * their effect (VBLK_FX_SAVE or VBLK_FX_HOLD).
+ */
+#ifndef VBLK_MMIO_H
+#define VBLK_MMIO_H
+
+#include "vblk/vblk.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define VBLK_MMIO_BYTES 0x200u  /* of address space: registers and config */
+
+struct vblk_mmio_queue {
+	struct vblk_queue_addr addr;
+	bool     ready;         /* QueueReady */
+	bool     stopping;      /* QueueReady = 0 waits for requests in flight */
+	bool     resetting;     /* QueueReset likewise */
+	uint32_t raised, acked; /* one writer each: lane, register file */
+};
+
+/* Fields are private; vblk_mmio_init fills them. */
+struct vblk_mmio {
+	struct vblk *dev;
+	struct vblk_inflight *const *log; /* num_queues pointers, or NULL */
+	uint32_t vendor;        /* VendorID */
+	uint32_t features_sel, driver_features_sel, queue_sel;
+	uint32_t status;        /* Status; a fault adds NEEDS_RESET on reading */
+	uint32_t generation;
+	uint32_t changed, changed_acked;        /* configuration changes */
+	uint32_t fault_acked;
+	uint64_t driver_features;
+	bool     resetting;
+	struct vblk_mmio_queue queue[VBLK_MAX_QUEUES];
+};
+
+/* What a write obliges the caller to do next. */
+enum vblk_effect {
+	VBLK_FX_KICK = 1,       /* poll queue number `value` */
+	VBLK_FX_SAVE = 2,       /* control state changed: store it, then answer */
+	VBLK_FX_HOLD = 4,       /* answer only when vblk_mmio_settle says true */
+	VBLK_FX_LINE = 8,       /* vblk_mmio_line may have fallen */
+	VBLK_FX_START = 16      /* queues were started: poll them all */
+};
+
+/*
+ * Reset state. log: NULL, or one pointer a queue (each may be NULL) for
+ * vblk_queue_start; the array and the logs stay the caller's.
+ */
+void vblk_mmio_init(struct vblk_mmio *m, struct vblk *dev, uint32_t vendor,
+		    struct vblk_inflight *const *log);
+
+/* 4.2.2. size in bytes. */
+uint64_t vblk_mmio_read(const struct vblk_mmio *m, uint64_t offset,
+			unsigned size);
+
+/* 4.2.2. Returns enum vblk_effect bits. */
+unsigned vblk_mmio_write(struct vblk_mmio *m, uint64_t offset, unsigned size,
+			 uint64_t value);
+
+/*
+ * After completions: finishes resets and queue stops that waited for them.
+ * True: none waits any more, answer what was held.
+ */
+bool vblk_mmio_settle(struct vblk_mmio *m);
+
+/* vblk_irq said true for queue: set InterruptStatus bit 0. */
+void vblk_mmio_raise(struct vblk_mmio *m, uint16_t queue);
+
+/* After vblk_resize: bump ConfigGeneration, set InterruptStatus bit 1. */
+void vblk_mmio_config_changed(struct vblk_mmio *m);
+
+/* Is InterruptStatus non-zero? For level-triggered platforms. */
+bool vblk_mmio_line(const struct vblk_mmio *m);
+
+#define VBLK_MMIO_STATE_BYTES \
+	(48u + VBLK_MAX_QUEUES * 32u + VBLK_STATE_BYTES)
+
+/*
+ * vblk_save and vblk_load with the registers. load wants a fresh device and
+ * a fresh register file; every interrupt counts as raised afterwards.
+ */
+int vblk_mmio_save(const struct vblk_mmio *m, void *out, size_t size)
+	__attribute__((warn_unused_result));
+int vblk_mmio_load(struct vblk_mmio *m, const void *in, size_t size)
+	__attribute__((warn_unused_result));
+
+#ifdef __cplusplus
+}
+#endif
+#endif
