@@ -31,22 +31,21 @@ static void fill(struct vblk_config *c)
 	DEFAULT(c->segs, 32);
 	DEFAULT(c->seg_max, c->segs);
 	DEFAULT(c->regions, 8);
-	if (c->cylinders == 0 && c->heads == 0 && c->sectors == 0) {
-		uint64_t cylinders = c->capacity / (16u * 63u);
-
-		c->cylinders = cylinders > 65535u ? 65535u
-						  : (uint16_t)cylinders;
-		c->heads = 16;
-		c->sectors = 63;
-	}
 	c->features |= VBLK_F_VERSION_1;
 }
+
+_Static_assert(sizeof(struct vblk_config_space) >= VBLK_CFG_BYTES, "5.2.4");
+_Static_assert(offsetof(struct vblk_config_space, writeback) ==
+	       VBLK_CFG_WRITEBACK, "5.2.4");
+_Static_assert(offsetof(struct vblk_config_space, write_zeroes_may_unmap) == 56,
+	       "5.2.4");
 
 /* Rings, header or table, and one request of all its segments and status. */
 static bool regions_suffice(const struct vblk_config *c)
 {
 	return !c->on_demand ||
-	       c->regions >= 3u * c->num_queues + c->segs + 2u;
+	       (HAS_DEMAND &&
+		c->regions >= 3u * c->num_queues + c->segs + 2u);
 }
 
 int vblk_config_default(struct vblk_config *c)
@@ -100,60 +99,45 @@ bool vblk_write_back(const struct vblk *dev)
 
 /* --- configuration space ------------------------------------------------------ */
 
-/* Only what is offered; the rest, and all padding, is 0. */
-static void image_of(const struct vblk *dev, uint8_t *im)
+static void image_of(const struct vblk *dev, struct vblk_config_space *s)
 {
 	const struct vblk_config *c = &dev->cfg;
-	uint64_t f = c->features;
 
-	vblk_zero(im, VBLK_CFG_BYTES);
-	vblk_put(im + VBLK_CFG_CAPACITY, c->capacity, 8);
-	if (f & VBLK_F_SIZE_MAX)
-		vblk_put(im + VBLK_CFG_SIZE_MAX, c->size_max, 4);
-	if (f & VBLK_F_SEG_MAX)
-		vblk_put(im + VBLK_CFG_SEG_MAX, c->seg_max, 4);
-	if (f & VBLK_F_GEOMETRY) {
-		vblk_put(im + VBLK_CFG_CYLINDERS, c->cylinders, 2);
-		vblk_put(im + VBLK_CFG_HEADS, c->heads, 1);
-		vblk_put(im + VBLK_CFG_SECTORS, c->sectors, 1);
-	}
-	if (f & VBLK_F_BLK_SIZE)
-		vblk_put(im + VBLK_CFG_BLK_SIZE, c->block_size, 4);
-	if (f & VBLK_F_TOPOLOGY) {
-		vblk_put(im + VBLK_CFG_PHYSICAL_EXP, c->physical_exp, 1);
-		vblk_put(im + VBLK_CFG_ALIGN_OFFSET, c->align_offset, 1);
-		vblk_put(im + VBLK_CFG_MIN_IO, c->min_io_size, 2);
-		vblk_put(im + VBLK_CFG_OPT_IO, c->opt_io_size, 4);
-	}
-	if (f & VBLK_F_CONFIG_WCE)
-		vblk_put(im + VBLK_CFG_WRITEBACK, dev->writeback, 1);
-	if (f & VBLK_F_MQ)
-		vblk_put(im + VBLK_CFG_NUM_QUEUES, c->num_queues, 2);
-	if (f & VBLK_F_DISCARD) {
-		vblk_put(im + VBLK_CFG_DISCARD_MAX, c->max_discard_sectors, 4);
-		vblk_put(im + VBLK_CFG_DISCARD_SEG, 1, 4);
-		vblk_put(im + VBLK_CFG_DISCARD_ALIGN, c->discard_align, 4);
-	}
-	if (f & VBLK_F_WRITE_ZEROES) {
-		vblk_put(im + VBLK_CFG_ZEROES_MAX, c->max_zeroes_sectors, 4);
-		vblk_put(im + VBLK_CFG_ZEROES_SEG, 1, 4);
-		vblk_put(im + VBLK_CFG_ZEROES_UNMAP, 1, 1);
-	}
+	/* the padding is 0, and so is what follows the known fields */
+	vblk_zero(s, sizeof(*s));
+	s->capacity = vblk_le64_make(c->capacity);
+	s->size_max = vblk_le32_make(c->size_max);
+	s->seg_max = vblk_le32_make(c->seg_max);
+	s->cylinders = vblk_le16_make(c->cylinders);
+	s->heads = c->heads;
+	s->sectors = c->sectors;
+	s->blk_size = vblk_le32_make(c->block_size);
+	s->physical_block_exp = c->physical_exp;
+	s->alignment_offset = c->align_offset;
+	s->min_io_size = vblk_le16_make(c->min_io_size);
+	s->opt_io_size = vblk_le32_make(c->opt_io_size);
+	s->writeback = dev->writeback;
+	s->num_queues = vblk_le16_make(c->num_queues);
+	s->max_discard_sectors = vblk_le32_make(c->max_discard_sectors);
+	s->discard_sector_alignment = vblk_le32_make(c->discard_align);
+	s->max_write_zeroes_sectors = vblk_le32_make(c->max_zeroes_sectors);
+	s->max_discard_seg = s->max_write_zeroes_seg = vblk_le32_make(1);
+	s->write_zeroes_may_unmap = 1;
 }
 
 void vblk_config_read(const struct vblk *dev, uint32_t offset, void *out,
 		      uint32_t len)
 {
-	uint8_t im[VBLK_CFG_BYTES];
+	struct vblk_config_space s;
 	uint32_t n = 0;
 
-	image_of(dev, im);
+	image_of(dev, &s);
 	if (offset < VBLK_CFG_BYTES)
 		n = len < VBLK_CFG_BYTES - offset ? len
 						  : VBLK_CFG_BYTES - offset;
 	vblk_zero(out, len);
 	if (n > 0)
-		vblk_copy(out, im + offset, n);
+		vblk_copy(out, (uint8_t *)&s + offset, n);
 }
 
 void vblk_config_write(struct vblk *dev, uint32_t offset, const void *in,

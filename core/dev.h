@@ -17,6 +17,24 @@
 #include "vblk/arch.h"
 #include "vblk/vblk.h"
 
+/*
+ * Groups that a build can leave out: VBLK_WITHOUT_LOG (inflight.c; logs given
+ * to vblk_queue_start are refused) and VBLK_WITHOUT_DEMAND (mapping on demand;
+ * such a configuration is refused). Files that nobody calls, as state.c,
+ * mmio_state.c and run.c, are simply not linked.
+ */
+
+#ifdef VBLK_WITHOUT_LOG
+#define HAS_LOG false
+#else
+#define HAS_LOG true
+#endif
+#ifdef VBLK_WITHOUT_DEMAND
+#define HAS_DEMAND false
+#else
+#define HAS_DEMAND true
+#endif
+
 #define VBLK_NONE 0xffffu       /* no slot, no region */
 #define VBLK_PAGE_SHIFT 12u     /* of dirty bitmaps */
 
@@ -30,14 +48,15 @@
 
 enum mem_state { MEM_FREE = 0, MEM_LIVE, MEM_REVOKED };
 
+static inline uint8_t *host_at(const struct vblk_region *r, vblk_gpa gpa)
+{
+	return (uint8_t *)r->host + (gpa - r->gpa);
+}
+
 struct mem {                    /* a region the caller added */
-	vblk_gpa gpa;
-	uint64_t len;           /* 0: free */
-	uint8_t *host;
-	uint8_t *dirty;
+	struct vblk_region r;   /* len 0: free */
 	uint32_t used;          /* dev->tick of last use, on demand only */
-	uint8_t  perm;
-	uint8_t  state;         /* enum mem_state */
+	uint32_t state;         /* enum mem_state */
 };
 
 struct range { vblk_gpa gpa; uint32_t len; };
@@ -49,20 +68,18 @@ enum slot_state {
 };
 
 struct slot {
+	struct vblk_req req;    /* queue, tag and seg never change */
 	struct range *range;    /* cfg.segs + 1; data, then status */
-	struct vblk_seg *seg;   /* cfg.segs */
+	struct vblk_seg *seg;   /* cfg.segs; req.seg */
 	uint16_t *region;       /* cfg.segs + 1: of each seg, then of status */
 	uint8_t *status;        /* where the status byte goes */
 	vblk_gpa status_gpa;
-	uint64_t sector, bytes; /* as in vblk_req */
 	uint64_t out_bytes, in_bytes; /* readable after the header; writable
 				       * before the status byte */
 	uint16_t head;          /* names the chain in the ring */
 	uint16_t next;          /* free slot after this one */
 	uint16_t num_ranges, num_out; /* data; the first num_out are readable */
-	uint16_t num_segs;
 	uint8_t  state;         /* enum slot_state */
-	uint8_t  op, flags;     /* as in vblk_req */
 	uint8_t  answer;        /* status to give at once, or ANSWER_ */
 };
 
@@ -91,7 +108,6 @@ struct queue {
 	struct slot *slot;
 	uint16_t *refs;         /* [cfg.regions] uses by this queue */
 	uint8_t  *taken;        /* bit head: consumed and not given back */
-	uint16_t  index;
 
 	/* ring */
 	uint16_t size;
@@ -147,16 +163,15 @@ int vblk_mem_snapshot(struct vblk *dev, struct queue *q, vblk_gpa gpa,
 		      uint32_t len, void *dst);
 int vblk_mem_translate(struct vblk *dev, struct queue *q, struct slot *s);
 int vblk_mem_status(struct vblk *dev, struct queue *q, struct slot *s);
-void vblk_mem_release(struct vblk *dev, struct queue *q, uint16_t id);
 void vblk_mem_mark(const struct mem *m, const uint8_t *host, uint64_t len);
 int vblk_mem_attach(struct vblk *dev, struct queue *q);
 void vblk_mem_detach(struct vblk *dev, struct queue *q);
 
 /* inflight.c */
 bool vblk_log_fresh(const struct vblk_inflight *log);
+bool vblk_log_fits(const struct vblk_inflight *log, uint16_t size);
 void vblk_log_begin(struct vblk_inflight *log, uint16_t size, uint16_t used);
 void vblk_log_clear(struct vblk_inflight *log, uint16_t size);
-bool vblk_log_fits(const struct vblk_inflight *log, uint16_t size);
 void vblk_log_taken(struct vblk_inflight *log, uint16_t head);
 void vblk_log_used(struct vblk_inflight *log, uint16_t head);
 void vblk_log_published(struct vblk_inflight *log, uint16_t used);
@@ -184,9 +199,21 @@ static inline struct mem *mem_find(struct vblk *dev, struct queue *q,
 {
 	struct mem *m = &dev->mem[q->hint];
 
-	if (gpa - m->gpa < m->len && m->state == MEM_LIVE)
+	if (gpa - m->r.gpa < m->r.len && m->state == MEM_LIVE)
 		return m;
 	return vblk_mem_search(dev, q, gpa);
+}
+
+/* The queue's log; none in a build without. */
+static inline struct vblk_inflight *log_of(const struct queue *q)
+{
+	return HAS_LOG ? q->log : NULL;
+}
+
+/* Is memory that is not there to be asked for? */
+static inline bool on_demand(const struct vblk *dev)
+{
+	return HAS_DEMAND && dev->cfg.on_demand;
 }
 
 static inline uint16_t mem_id(const struct vblk *dev, const struct mem *m)

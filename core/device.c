@@ -38,25 +38,35 @@ static void *take(struct carve *c, size_t each, size_t n)
 	return c->base ? c->base + at : NULL;
 }
 
-static void carve_slots(struct carve *c, const struct vblk_config *cfg,
-			struct queue *q)
+static void carve_queue(struct carve *c, const struct vblk_config *cfg,
+			struct queue *q, uint16_t index)
 {
+	uint16_t *refs = take(c, sizeof(*refs), cfg->regions);
+	uint8_t *taken = take(c, 1, (cfg->queue_size + 7u) / 8u);
 	struct slot *slot = take(c, sizeof(*slot), cfg->slots);
-	size_t n = cfg->slots;
-	struct range *range = take(c, sizeof(*range) * (cfg->segs + 1u), n);
-	struct vblk_seg *seg = take(c, sizeof(*seg) * cfg->segs, n);
-	uint16_t *region = take(c, sizeof(*region) * (cfg->segs + 1u), n);
 
+	for (uint16_t i = 0; i < cfg->slots; i++) {
+		struct range *range = take(c, sizeof(*range), cfg->segs + 1u);
+		struct vblk_seg *seg = take(c, sizeof(*seg), cfg->segs);
+		uint16_t *region = take(c, sizeof(*region), cfg->segs + 1u);
+
+		if (!slot)
+			continue;
+		slot[i].range = range;
+		slot[i].seg = seg;
+		slot[i].req.seg = seg;
+		slot[i].req.queue = index;
+		slot[i].req.tag = i;
+		slot[i].region = region;
+		slot[i].next = (uint16_t)(i + 1u < cfg->slots ? i + 1u
+							      : VBLK_NONE);
+	}
 	if (!q)
 		return;
 	q->slot = slot;
-	for (uint16_t i = 0; i < cfg->slots; i++) {
-		slot[i].range = range + (size_t)i * (cfg->segs + 1u);
-		slot[i].seg = seg + (size_t)i * cfg->segs;
-		slot[i].region = region + (size_t)i * (cfg->segs + 1u);
-		slot[i].next = (uint16_t)(i + 1u);
-	}
-	slot[cfg->slots - 1u].next = VBLK_NONE;
+	q->refs = refs;
+	q->taken = taken;
+	q->parsed = VBLK_NONE;
 }
 
 static size_t carve(uint8_t *base, const struct vblk_config *cfg)
@@ -73,19 +83,8 @@ static size_t carve(uint8_t *base, const struct vblk_config *cfg)
 		dev->order = order;
 		dev->queue = queue;
 	}
-	for (uint16_t i = 0; i < cfg->num_queues; i++) {
-		struct queue *q = dev ? &queue[i] : NULL;
-		uint16_t *refs = take(&c, sizeof(*refs), cfg->regions);
-		uint8_t *taken = take(&c, 1, (cfg->queue_size + 7u) / 8u);
-
-		carve_slots(&c, cfg, q);
-		if (!q)
-			continue;
-		q->index = i;
-		q->refs = refs;
-		q->taken = taken;
-		q->parsed = VBLK_NONE;
-	}
+	for (uint16_t i = 0; i < cfg->num_queues; i++)
+		carve_queue(&c, cfg, queue ? &queue[i] : NULL, i);
 	return c.used;
 }
 
@@ -126,14 +125,11 @@ int vblk_distrust(struct queue *q, const char *section)
 int vblk_queue_check(const struct vblk *dev, uint16_t queue,
 		     const struct vblk_queue_addr *a)
 {
-	struct area desc, avail, used;
-
 	if (queue >= dev->cfg.num_queues)
 		return VBLK_EINVAL;
 	if (a->size == 0 || (a->size & (a->size - 1u)) ||
 	    a->size > dev->cfg.queue_size || a->desc % 16u != 0 ||
-	    a->driver % 2u != 0 || a->device % 4u != 0 ||
-	    !vblk_split_areas(a, &desc, &avail, &used))
+	    a->driver % 2u != 0 || a->device % 4u != 0)
 		return VBLK_EGUEST;
 	return VBLK_OK;
 }
@@ -151,12 +147,14 @@ int vblk_queue_start(struct vblk *dev, uint16_t queue,
 	q = &dev->queue[queue];
 	if (q->state != QUEUE_STOPPED)
 		return VBLK_ESTATE;
-	if (log && !vblk_log_fresh(log) && !vblk_log_fits(log, a->size))
+	q->log = log;
+	if (log && !log_of(q))
+		return VBLK_EINVAL;     /* a build without logs */
+	if (log_of(q) && !vblk_log_fresh(log) && !vblk_log_fits(log, a->size))
 		return VBLK_EGUEST;
-	(void)vblk_split_areas(a, &q->desc, &q->avail, &q->used);
+	vblk_split_areas(q, a);
 	vblk_zero(q->taken, (dev->cfg.queue_size + 7u) / 8u);
 	q->size = a->size;
-	q->log = log;
 	q->replay = 0;
 	q->replay_after = 0;
 	q->next_avail = from ? from->avail : 0;
@@ -176,7 +174,7 @@ static void free_slot(struct queue *q, struct slot *s)
 {
 	s->state = SLOT_FREE;
 	s->next = q->free;
-	q->free = (uint16_t)(s - q->slot);
+	q->free = s->req.tag;
 }
 
 int vblk_queue_stop(struct vblk *dev, uint16_t queue, struct vblk_queue_pos *at)
@@ -200,8 +198,8 @@ int vblk_queue_stop(struct vblk *dev, uint16_t queue, struct vblk_queue_pos *at)
 	if (q->state == QUEUE_STOPPING) {
 		(void)vblk_split_publish(dev, q);
 		vblk_mem_detach(dev, q);
-		if (q->log)
-			vblk_log_clear(q->log, q->size);
+		if (log_of(q))
+			vblk_log_clear(log_of(q), q->size);
 		q->log = NULL;
 		q->state = QUEUE_STOPPED;
 		vblk_shared_store(&q->faulted, 0);
@@ -225,13 +223,13 @@ int vblk_reset(struct vblk *dev)
 	int r = VBLK_OK;
 
 	dev->stopping = true;
-	for (uint16_t i = 0; i < dev->cfg.num_queues; i++)
+	for (uint16_t i = 0; i < dev->cfg.num_queues; i++) {
 		if (vblk_queue_stop(dev, i, NULL) != VBLK_OK)
 			r = VBLK_EBUSY;
+		dev->queue[i].section = NULL;
+	}
 	if (r != VBLK_OK)
 		return r;
-	for (uint16_t i = 0; i < dev->cfg.num_queues; i++)
-		dev->queue[i].section = NULL;
 	dev->accepted = 0;
 	dev->writeback = true;
 	dev->stopping = false;
@@ -317,7 +315,7 @@ static int contain(struct vblk *dev, struct queue *q, struct slot *s,
  */
 static bool fetch_again(struct vblk *dev, struct queue *q)
 {
-	if (q->miss.len == 0 || q->absent)
+	if (!on_demand(dev) || q->miss.len == 0 || q->absent)
 		return true;
 	if (!vblk_mem_search(dev, q, q->miss.gpa))
 		return false;
@@ -333,7 +331,7 @@ static int next_slot(struct vblk *dev, struct queue *q, struct slot **out)
 	struct slot *s;
 	int r;
 
-	if (q->parsed != VBLK_NONE) {
+	if (on_demand(dev) && q->parsed != VBLK_NONE) {
 		*out = &q->slot[q->parsed];
 		return 1;
 	}
@@ -346,7 +344,7 @@ static int next_slot(struct vblk *dev, struct queue *q, struct slot **out)
 	if (r != 1)
 		return r;
 	q->free = s->next;
-	q->parsed = (uint16_t)(s - q->slot);
+	q->parsed = s->req.tag;
 	q->miss.len = 0;
 	s->state = SLOT_PARSED;
 	vblk_chain_parse(dev, s, &c);
@@ -355,22 +353,6 @@ static int next_slot(struct vblk *dev, struct queue *q, struct slot **out)
 		return 1;
 	r = contain(dev, q, s, c.broken);
 	return r == VBLK_OK ? 2 : r;
-}
-
-static void hand_out(struct queue *q, const struct slot *s,
-		     struct vblk_req *out)
-{
-	out->sector = s->sector;
-	out->bytes = s->bytes;
-	out->seg = s->seg;
-	out->num_segs = s->num_segs;
-	out->queue = q->index;
-	out->tag = (vblk_tag)(s - q->slot);
-	out->op = s->op;
-	out->flags = s->flags;
-	q->stats.requests[s->op]++;
-	if (s->op <= VBLK_OP_WRITE)
-		q->stats.bytes += s->bytes;
 }
 
 /* One chain further. 1: *out filled; 2: answered here; 0: none; negative. */
@@ -396,7 +378,10 @@ static int step(struct vblk *dev, struct queue *q, struct vblk_req *out)
 	}
 	s->state = SLOT_BUSY;
 	q->in_flight++;
-	hand_out(q, s, out);
+	q->stats.requests[s->req.op]++;
+	if (s->req.op <= VBLK_OP_WRITE)
+		q->stats.bytes += s->req.bytes;
+	*out = s->req;
 	return 1;
 }
 

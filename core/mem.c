@@ -14,7 +14,7 @@ static uint16_t first_above(const struct vblk *dev, vblk_gpa gpa)
 	while (lo < hi) {
 		uint16_t mid = (uint16_t)((lo + hi) / 2u);
 
-		if (dev->mem[dev->order[mid]].gpa > gpa)
+		if (dev->mem[dev->order[mid]].r.gpa > gpa)
 			hi = mid;
 		else
 			lo = (uint16_t)(mid + 1u);
@@ -31,7 +31,7 @@ static struct mem *holder(const struct vblk *dev, vblk_gpa gpa)
 	if (i == 0)
 		return NULL;
 	m = &dev->mem[dev->order[i - 1u]];
-	return gpa - m->gpa < m->len ? m : NULL;
+	return gpa - m->r.gpa < m->r.len ? m : NULL;
 }
 
 struct mem *vblk_mem_search(struct vblk *dev, struct queue *q, vblk_gpa gpa)
@@ -46,50 +46,50 @@ struct mem *vblk_mem_search(struct vblk *dev, struct queue *q, vblk_gpa gpa)
 
 static uint64_t left_in(const struct mem *m, vblk_gpa gpa)
 {
-	return m->len - (gpa - m->gpa);
+	return m->r.len - (gpa - m->r.gpa);
 }
 
-static bool allows(const struct mem *m, uint32_t perm)
+/*
+ * One step along a guest range: what of *r lies in one region, *n bytes at
+ * *host, is taken off its front. Returns the region, or EUNMAPPED (q->miss is
+ * what is left), or EGUEST: no such memory, or not for this.
+ */
+static int piece(struct vblk *dev, struct queue *q, struct vblk_range *r,
+		 uint8_t **host, uint32_t *n)
 {
-	return (m->perm & perm) == perm;
-}
+	struct mem *m = mem_find(dev, q, r->gpa);
+	uint64_t left;
 
-/* Nothing live at gpa, or not for this. */
-static int missed(struct vblk *dev, struct queue *q, const struct mem *m,
-		  vblk_gpa gpa, uint64_t len, uint32_t perm)
-{
-	if (m || !dev->cfg.on_demand || q->absent || len - 1u > ~gpa)
+	/* a range that wraps is never asked for */
+	if (!m && on_demand(dev) && !q->absent && r->len - 1u <= ~r->gpa) {
+		q->miss = *r;
+		return VBLK_EUNMAPPED;
+	}
+	if (!m || (m->r.perm & r->perm) != r->perm)
 		return VBLK_EGUEST;
-	q->miss.gpa = gpa;
-	q->miss.len = len;
-	q->miss.perm = perm;
-	return VBLK_EUNMAPPED;
-}
-
-static void hold(struct vblk *dev, struct queue *q, struct mem *m)
-{
-	q->refs[mem_id(dev, m)]++;
-	if (dev->cfg.on_demand)
+	*host = host_at(&m->r, r->gpa);
+	left = left_in(m, r->gpa);
+	if (left > r->len)
+		left = r->len;  /* of which callers have 32 bits at most */
+	*n = (uint32_t)left;
+	r->gpa += left;
+	r->len -= left;
+	if (on_demand(dev))
 		m->used = dev->tick;
-}
-
-void vblk_mem_release(struct vblk *dev, struct queue *q, uint16_t id)
-{
-	(void)dev;
-	q->refs[id]--;
+	return mem_id(dev, m);
 }
 
 void vblk_mem_mark(const struct mem *m, const uint8_t *host, uint64_t len)
 {
-	vblk_gpa gpa = m->gpa + (uint64_t)(host - m->host);
+	vblk_gpa gpa = m->r.gpa + (uint64_t)(host - (uint8_t *)m->r.host);
 	uint64_t page, last;
 
-	if (!m->dirty || len == 0)
+	if (!m->r.dirty || len == 0)
 		return;
 	last = (gpa + (len - 1u)) >> VBLK_PAGE_SHIFT;
 	for (page = gpa >> VBLK_PAGE_SHIFT; page <= last; page++)
-		vblk_dirty_or(&m->dirty[(page >> 3) -
-					(m->gpa >> (VBLK_PAGE_SHIFT + 3u))],
+		vblk_dirty_or(&m->r.dirty[(page >> 3) -
+					(m->r.gpa >> (VBLK_PAGE_SHIFT + 3u))],
 			      (uint8_t)(1u << (page & 7u)));
 }
 
@@ -97,62 +97,51 @@ void vblk_mem_mark(const struct mem *m, const uint8_t *host, uint64_t len)
 int vblk_mem_snapshot(struct vblk *dev, struct queue *q, vblk_gpa gpa,
 		      uint32_t len, void *dst)
 {
-	uint8_t *to = dst;
+	struct vblk_range r = { gpa, len, VBLK_READ };
+	uint8_t *to = dst, *host;
+	uint32_t n;
 
-	while (len > 0) {
-		struct mem *m = mem_find(dev, q, gpa);
-		uint32_t n = len;
+	while (r.len > 0) {
+		int id = piece(dev, q, &r, &host, &n);
 
-		if (!m || !allows(m, VBLK_READ))
-			return missed(dev, q, m, gpa, len, VBLK_READ);
-		if (n > left_in(m, gpa))
-			n = (uint32_t)left_in(m, gpa);
-		vblk_snapshot(to, m->host + (gpa - m->gpa), n);
-		if (dev->cfg.on_demand)
-			m->used = dev->tick;
+		if (id < 0)
+			return id;
+		vblk_snapshot(to, host, n);
 		to += n;
-		gpa += n;
-		len -= n;
 	}
 	return VBLK_OK;
 }
 
 int vblk_mem_status(struct vblk *dev, struct queue *q, struct slot *s)
 {
-	struct mem *m = mem_find(dev, q, s->status_gpa);
+	struct vblk_range r = { s->status_gpa, 1, VBLK_WRITE };
+	uint32_t n;
+	int id = piece(dev, q, &r, &s->status, &n);
 
-	if (!m || !allows(m, VBLK_WRITE))
-		return missed(dev, q, m, s->status_gpa, 1, VBLK_WRITE);
-	s->status = m->host + (s->status_gpa - m->gpa);
-	s->region[dev->cfg.segs] = mem_id(dev, m);
-	hold(dev, q, m);
+	if (id < 0)
+		return id;
+	s->region[dev->cfg.segs] = (uint16_t)id;
+	q->refs[id]++;
 	return VBLK_OK;
 }
 
 /* One guest range as host segments, appended to s. */
 static int translate_range(struct vblk *dev, struct queue *q, struct slot *s,
-			   const struct range *r, uint32_t perm)
+			   struct vblk_range r)
 {
-	vblk_gpa gpa = r->gpa;
-	uint32_t len = r->len;
+	while (r.len > 0) {
+		struct vblk_seg *seg = &s->seg[s->req.num_segs];
+		uint8_t *host;
+		int id;
 
-	while (len > 0) {
-		struct mem *m = mem_find(dev, q, gpa);
-		uint32_t n = len;
-
-		if (!m || !allows(m, perm))
-			return missed(dev, q, m, gpa, len, perm);
-		if (s->num_segs == dev->cfg.segs)
+		if (s->req.num_segs == dev->cfg.segs)
 			return VBLK_ENOSPC;
-		if (n > left_in(m, gpa))
-			n = (uint32_t)left_in(m, gpa);
-		s->seg[s->num_segs].host = m->host + (gpa - m->gpa);
-		s->seg[s->num_segs].len = n;
-		s->region[s->num_segs] = mem_id(dev, m);
-		s->num_segs++;
-		hold(dev, q, m);
-		gpa += n;
-		len -= n;
+		id = piece(dev, q, &r, &host, &seg->len);
+		if (id < 0)
+			return id;
+		seg->host = host;
+		s->region[s->req.num_segs++] = (uint16_t)id;
+		q->refs[id]++;
 	}
 	return VBLK_OK;
 }
@@ -165,88 +154,69 @@ int vblk_mem_translate(struct vblk *dev, struct queue *q, struct slot *s)
 {
 	int r = VBLK_OK;
 
-	s->num_segs = 0;
+	s->req.num_segs = 0;
 	for (uint16_t i = 0; i < s->num_ranges && r == VBLK_OK; i++)
-		r = translate_range(dev, q, s, &s->range[i],
-				    i < s->num_out ? VBLK_READ : VBLK_WRITE);
+		r = translate_range(dev, q, s, (struct vblk_range){
+				    s->range[i].gpa, s->range[i].len,
+				    i < s->num_out ? VBLK_READ : VBLK_WRITE });
 	if (r != VBLK_OK)
-		while (s->num_segs > 0)
-			vblk_mem_release(dev, q, s->region[--s->num_segs]);
+		while (s->req.num_segs > 0)
+			q->refs[s->region[--s->req.num_segs]]--;
 	return r;
 }
 
 /* --- rings ----------------------------------------------------------------- */
 
-static int area_mapped(struct vblk *dev, struct queue *q, const struct area *a,
-		       uint32_t perm)
+/* Every region under the area, its count of uses changed by `uses`. */
+static int area_walk(struct vblk *dev, struct queue *q, struct area *a,
+		     uint32_t perm, int uses)
 {
-	vblk_gpa gpa = a->gpa;
-	uint64_t len = a->len;
+	struct vblk_range r = { a->gpa, a->len, perm };
+	uint8_t *host;
+	uint32_t n;
 
-	while (len > 0) {
-		struct mem *m = mem_find(dev, q, gpa);
-		uint64_t n;
+	a->mem = NULL;
+	a->host = NULL;
+	while (r.len > 0) {
+		int id = piece(dev, q, &r, &host, &n);
 
-		if (!m || !allows(m, perm))
-			return missed(dev, q, m, gpa, len, perm);
-		n = left_in(m, gpa) < len ? left_in(m, gpa) : len;
-		gpa += n;
-		len -= n;
+		if (id < 0)
+			return id;
+		q->refs[id] = (uint16_t)(q->refs[id] + uses);
+		if (n == a->len) {
+			a->mem = &dev->mem[id];
+			a->host = host;
+		}
 	}
 	return VBLK_OK;
 }
 
-/* Take or give back a use of each region under the area. */
-static void area_hold(struct vblk *dev, struct queue *q, struct area *a,
-		      bool take)
+static int rings_walk(struct vblk *dev, struct queue *q, int uses)
 {
-	vblk_gpa gpa = a->gpa;
-	uint64_t len = a->len;
+	int r = area_walk(dev, q, &q->desc, VBLK_READ, uses);
 
-	a->mem = NULL;
-	a->host = NULL;
-	while (len > 0) {
-		struct mem *m = holder(dev, gpa);
-		uint64_t n = left_in(m, gpa) < len ? left_in(m, gpa) : len;
-
-		if (take)
-			hold(dev, q, m);
-		else
-			vblk_mem_release(dev, q, mem_id(dev, m));
-		if (take && n == a->len) {
-			a->mem = m;
-			a->host = m->host + (gpa - m->gpa);
-		}
-		gpa += n;
-		len -= n;
-	}
+	if (r == VBLK_OK)
+		r = area_walk(dev, q, &q->avail, VBLK_READ, uses);
+	if (r == VBLK_OK)
+		r = area_walk(dev, q, &q->used, VBLK_WRITE, uses);
+	return r;
 }
 
 /* The rings are held until detach: not evicted, not reaped. */
 int vblk_mem_attach(struct vblk *dev, struct queue *q)
 {
-	int r = area_mapped(dev, q, &q->desc, VBLK_READ);
+	int r = rings_walk(dev, q, 0);
 
-	if (r == VBLK_OK)
-		r = area_mapped(dev, q, &q->avail, VBLK_READ);
-	if (r == VBLK_OK)
-		r = area_mapped(dev, q, &q->used, VBLK_WRITE);
 	if (r != VBLK_OK)
 		return r;
-	area_hold(dev, q, &q->desc, true);
-	area_hold(dev, q, &q->avail, true);
-	area_hold(dev, q, &q->used, true);
 	q->attached = true;
-	return VBLK_OK;
+	return rings_walk(dev, q, 1);
 }
 
 void vblk_mem_detach(struct vblk *dev, struct queue *q)
 {
-	if (!q->attached)
-		return;
-	area_hold(dev, q, &q->desc, false);
-	area_hold(dev, q, &q->avail, false);
-	area_hold(dev, q, &q->used, false);
+	if (q->attached)
+		(void)rings_walk(dev, q, -1);
 	q->attached = false;
 }
 
@@ -265,36 +235,37 @@ static bool overlaps(vblk_gpa a, uint64_t a_len, vblk_gpa b, uint64_t b_len)
 	return a < b ? b - a < a_len : a - b < b_len;
 }
 
-int vblk_mem_add(struct vblk *dev, const struct vblk_region *r)
+static int add_check(const struct vblk *dev, const struct vblk_region *r,
+		     uint16_t above)
 {
 	uint64_t odd = r->gpa | r->len | (uintptr_t)r->host;
-	uint16_t at, id = 0;
+	const struct mem *m = holder(dev, r->gpa);
 
 	if (r->len == 0 || odd % VBLK_REGION_ALIGN != 0 ||
 	    r->len - 1u > ~r->gpa || !r->host || !(r->perm & VBLK_RW))
 		return VBLK_EINVAL;
-	at = first_above(dev, r->gpa);
-	for (uint16_t i = at > 0 ? (uint16_t)(at - 1u) : 0;
-	     i < dev->num_mem && i <= at; i++) {
-		const struct mem *m = &dev->mem[dev->order[i]];
+	if (!m && above < dev->num_mem &&
+	    dev->mem[dev->order[above]].r.gpa - r->gpa < r->len)
+		m = &dev->mem[dev->order[above]];
+	if (m)
+		return m->state == MEM_LIVE ? VBLK_EINVAL : VBLK_EBUSY;
+	return dev->num_mem == dev->cfg.regions ? VBLK_ENOSPC : VBLK_OK;
+}
 
-		if (overlaps(m->gpa, m->len, r->gpa, r->len))
-			return m->state == MEM_LIVE ? VBLK_EINVAL : VBLK_EBUSY;
-	}
-	if (dev->num_mem == dev->cfg.regions)
-		return VBLK_ENOSPC;
+int vblk_mem_add(struct vblk *dev, const struct vblk_region *r)
+{
+	uint16_t at = first_above(dev, r->gpa), id = 0;
+	int err = add_check(dev, r, at);
+
+	if (err != VBLK_OK)
+		return err;
 	while (dev->mem[id].state != MEM_FREE)
 		id++;
-	for (uint16_t i = dev->num_mem; i > at; i--)
+	for (uint16_t i = dev->num_mem++; i > at; i--)
 		dev->order[i] = dev->order[i - 1u];
 	dev->order[at] = id;
-	dev->num_mem++;
-	dev->mem[id].gpa = r->gpa;
-	dev->mem[id].len = r->len;
-	dev->mem[id].host = r->host;
-	dev->mem[id].dirty = r->dirty;
+	dev->mem[id].r = *r;
 	dev->mem[id].used = dev->tick;
-	dev->mem[id].perm = (uint8_t)r->perm;
 	dev->mem[id].state = MEM_LIVE;
 	if (r->perm & VBLK_TRANSIENT)
 		dev->leaving++;
@@ -305,13 +276,9 @@ static void forget(struct vblk *dev, uint16_t at, struct vblk_region *out)
 {
 	struct mem *m = &dev->mem[dev->order[at]];
 
-	out->gpa = m->gpa;
-	out->len = m->len;
-	out->host = m->host;
-	out->dirty = m->dirty;
-	out->perm = m->perm;
+	*out = m->r;
 	m->state = MEM_FREE;
-	m->len = 0;
+	m->r.len = 0;
 	dev->num_mem--;
 	for (uint16_t i = at; i < dev->num_mem; i++)
 		dev->order[i] = dev->order[i + 1u];
@@ -320,9 +287,9 @@ static void forget(struct vblk *dev, uint16_t at, struct vblk_region *out)
 static bool under_ring(const struct queue *q, const struct mem *m)
 {
 	return q->attached &&
-	       (overlaps(q->desc.gpa, q->desc.len, m->gpa, m->len) ||
-		overlaps(q->avail.gpa, q->avail.len, m->gpa, m->len) ||
-		overlaps(q->used.gpa, q->used.len, m->gpa, m->len));
+	       (overlaps(q->desc.gpa, q->desc.len, m->r.gpa, m->r.len) ||
+		overlaps(q->avail.gpa, q->avail.len, m->r.gpa, m->r.len) ||
+		overlaps(q->used.gpa, q->used.len, m->r.gpa, m->r.len));
 }
 
 int vblk_mem_revoke(struct vblk *dev, vblk_gpa gpa, uint64_t len)
@@ -333,7 +300,7 @@ int vblk_mem_revoke(struct vblk *dev, vblk_gpa gpa, uint64_t len)
 		uint16_t id = dev->order[i];
 		struct mem *m = &dev->mem[id];
 
-		if (!overlaps(m->gpa, m->len, gpa, len))
+		if (!overlaps(m->r.gpa, m->r.len, gpa, len))
 			continue;
 		for (uint16_t k = 0; k < dev->cfg.num_queues; k++) {
 			struct queue *q = &dev->queue[k];
@@ -343,7 +310,7 @@ int vblk_mem_revoke(struct vblk *dev, vblk_gpa gpa, uint64_t len)
 				(void)vblk_distrust(q, "2.7");
 			}
 		}
-		if (m->state == MEM_LIVE && !(m->perm & VBLK_TRANSIENT))
+		if (m->state == MEM_LIVE && !(m->r.perm & VBLK_TRANSIENT))
 			dev->leaving++;
 		m->state = MEM_REVOKED;
 		if (!idle(dev, id))
@@ -357,7 +324,7 @@ bool vblk_mem_idle(const struct vblk *dev, vblk_gpa gpa, uint64_t len)
 	for (uint16_t i = 0; i < dev->num_mem; i++) {
 		const struct mem *m = &dev->mem[dev->order[i]];
 
-		if (overlaps(m->gpa, m->len, gpa, len) &&
+		if (overlaps(m->r.gpa, m->r.len, gpa, len) &&
 		    !idle(dev, dev->order[i]))
 			return false;
 	}
@@ -378,7 +345,7 @@ bool vblk_mem_reap(struct vblk *dev, struct vblk_region *out)
 		const struct mem *m = &dev->mem[dev->order[i]];
 
 		if (m->state == MEM_LIVE &&
-		    (!(m->perm & VBLK_TRANSIENT) || promised(dev, m)))
+		    (!(m->r.perm & VBLK_TRANSIENT) || promised(dev, m)))
 			continue;
 		if (!idle(dev, dev->order[i]))
 			continue;
@@ -407,7 +374,7 @@ bool vblk_mem_evict(struct vblk *dev, struct vblk_region *out)
 	}
 	if (best == VBLK_NONE)
 		return false;
-	if (dev->mem[dev->order[best]].perm & VBLK_TRANSIENT)
+	if (dev->mem[dev->order[best]].r.perm & VBLK_TRANSIENT)
 		dev->leaving--;
 	forget(dev, best, out);
 	return true;
@@ -429,7 +396,7 @@ static void add_gaps(struct vblk *dev, struct gaps *g, vblk_gpa gpa,
 			n = left_in(m, gpa) < n ? left_in(m, gpa) : n;
 		} else {
 			if (above < dev->num_mem) {
-				uint64_t to = dev->mem[dev->order[above]].gpa -
+				uint64_t to = dev->mem[dev->order[above]].r.gpa -
 					      gpa;
 
 				n = to < n ? to : n;

@@ -32,6 +32,25 @@ enum reg {
 		    VBLK_STATUS_DRIVER_OK | VBLK_STATUS_FEATURES_OK | \
 		    VBLK_STATUS_FAILED)
 
+/* Reset state, 4.2.2.1. */
+static void clear(struct vblk_mmio *m)
+{
+	for (uint16_t i = 0; i < m->num_queues; i++) {
+		struct vblk_mmio_queue *q = &m->queue[i];
+
+		vblk_zero(&q->addr, sizeof(q->addr));
+		q->addr.size = m->queue_size;
+		q->ready = q->stopping = q->resetting = false;
+		q->acked = vblk_shared_load(&q->raised);
+	}
+	m->features_sel = m->driver_features_sel = m->queue_sel = 0;
+	m->status = 0;
+	m->driver_features = 0;
+	m->changed_acked = m->changed;
+	m->fault_acked = 0;
+	m->resetting = false;
+}
+
 void vblk_mmio_init(struct vblk_mmio *m, struct vblk *dev, uint32_t vendor,
 		    struct vblk_inflight *const *log)
 {
@@ -39,19 +58,15 @@ void vblk_mmio_init(struct vblk_mmio *m, struct vblk *dev, uint32_t vendor,
 	m->dev = dev;
 	m->vendor = vendor;
 	m->log = log;
-	for (uint16_t i = 0; i < VBLK_MAX_QUEUES; i++)
-		m->queue[i].addr.size = vblk_configuration(dev)->queue_size;
-}
-
-static uint16_t num_queues(const struct vblk_mmio *m)
-{
-	return vblk_configuration(m->dev)->num_queues;
+	m->num_queues = vblk_configuration(dev)->num_queues;
+	m->queue_size = vblk_configuration(dev)->queue_size;
+	clear(m);
 }
 
 /* The queue that QueueSel names, or NULL. */
 static struct vblk_mmio_queue *selected(const struct vblk_mmio *m)
 {
-	if (m->queue_sel >= num_queues(m))
+	if (m->queue_sel >= m->num_queues)
 		return NULL;
 	return (struct vblk_mmio_queue *)&m->queue[m->queue_sel];
 }
@@ -62,7 +77,7 @@ static uint32_t interrupt_status(const struct vblk_mmio *m)
 {
 	uint32_t v = 0;
 
-	for (uint16_t i = 0; i < num_queues(m); i++)
+	for (uint16_t i = 0; i < m->num_queues; i++)
 		if (vblk_shared_load(&m->queue[i].raised) != m->queue[i].acked)
 			v |= INT_USED;
 	/* NEEDS_RESET is announced only to a driver that runs, 2.1.2 */
@@ -75,7 +90,7 @@ static uint32_t interrupt_status(const struct vblk_mmio *m)
 
 static void acknowledge(struct vblk_mmio *m, uint32_t bits)
 {
-	for (uint16_t i = 0; (bits & INT_USED) && i < num_queues(m); i++)
+	for (uint16_t i = 0; (bits & INT_USED) && i < m->num_queues; i++)
 		m->queue[i].acked = vblk_shared_load(&m->queue[i].raised);
 	if (bits & INT_CONFIG) {
 		m->changed_acked = m->changed;
@@ -86,7 +101,7 @@ static void acknowledge(struct vblk_mmio *m, uint32_t bits)
 
 void vblk_mmio_raise(struct vblk_mmio *m, uint16_t queue)
 {
-	if (queue < num_queues(m))
+	if (queue < m->num_queues)
 		vblk_shared_store(&m->queue[queue].raised,
 				  m->queue[queue].raised + 1u);
 }
@@ -112,21 +127,21 @@ static uint32_t half(uint64_t v, uint32_t sel)
 	return (uint32_t)(v >> (32u * sel));
 }
 
-static uint32_t read_queue(const struct vblk_mmio *m, uint64_t offset)
+static uint32_t read_queue(const struct vblk_mmio *m, uint32_t offset)
 {
 	const struct vblk_mmio_queue *q = selected(m);
 
 	if (!q)
 		return 0;
 	switch (offset) {
-	case QUEUE_SIZE_MAX: return vblk_configuration(m->dev)->queue_size;
+	case QUEUE_SIZE_MAX: return m->queue_size;
 	case QUEUE_READY: return q->ready;
 	case QUEUE_RESET: return q->resetting;
 	default: return 0;
 	}
 }
 
-static uint32_t read_register(const struct vblk_mmio *m, uint64_t offset)
+static uint32_t read_register(const struct vblk_mmio *m, uint32_t offset)
 {
 	switch (offset) {
 	case MAGIC_VALUE: return 0x74726976u;
@@ -139,9 +154,10 @@ static uint32_t read_register(const struct vblk_mmio *m, uint64_t offset)
 	case STATUS:
 		return m->status | (vblk_needs_reset(m->dev)
 				    ? VBLK_STATUS_NEEDS_RESET : 0u);
-	/* no shared memory region: length and base of all ones, 4.2.2 */
-	case SHM_LEN_LOW: case SHM_LEN_HIGH:
-	case SHM_BASE_LOW: case SHM_BASE_HIGH: return UINT32_MAX;
+	case SHM_LEN_LOW:
+	case SHM_LEN_HIGH:
+	case SHM_BASE_LOW:
+	case SHM_BASE_HIGH: return UINT32_MAX; /* no region, 4.2.2 */
 	case CONFIG_GENERATION: return m->generation;
 	default: return read_queue(m, offset);
 	}
@@ -152,18 +168,12 @@ uint64_t vblk_mmio_read(const struct vblk_mmio *m, uint64_t offset,
 {
 	uint8_t b[8];
 
-	if (size != 1 && size != 2 && size != 4 && size != 8)
+	if (offset < CONFIG)    /* 4.2.2.2 allows only aligned 32-bit access */
+		return size == 4 ? read_register(m, (uint32_t)offset) : 0;
+	if (offset >= VBLK_MMIO_BYTES || size > sizeof(b))
 		return 0;
-	if (offset >= CONFIG) {
-		/* any size and alignment; past the end reads 0 */
-		vblk_config_read(m->dev, offset - CONFIG > UINT32_MAX - 8u ?
-				 UINT32_MAX - 8u : (uint32_t)(offset - CONFIG),
-				 b, size);
-		return vblk_get(b, size);
-	}
-	if (size != 4 || offset % 4u != 0)
-		return 0;       /* 4.2.2.2 allows only aligned 32-bit access */
-	return read_register(m, offset);
+	vblk_config_read(m->dev, (uint32_t)offset - CONFIG, b, size);
+	return vblk_get(b, size);
 }
 
 /* --- writes ------------------------------------------------------------------------ */
@@ -173,12 +183,11 @@ static struct vblk_inflight *log_of(const struct vblk_mmio *m, uint16_t i)
 	return m->log ? m->log[i] : NULL;
 }
 
+/* Was checked when it became ready, and is not started: this succeeds. */
 static void start_queue(struct vblk_mmio *m, uint16_t i)
 {
-	/* checked when it became ready; cannot be started already */
-	if (vblk_queue_start(m->dev, i, &m->queue[i].addr, NULL,
-			     log_of(m, i)) != VBLK_OK)
-		m->queue[i].ready = false;
+	m->queue[i].ready = vblk_queue_start(m->dev, i, &m->queue[i].addr, NULL,
+					     log_of(m, i)) == VBLK_OK;
 }
 
 static unsigned write_ready(struct vblk_mmio *m, struct vblk_mmio_queue *q,
@@ -204,39 +213,38 @@ static unsigned write_ready(struct vblk_mmio *m, struct vblk_mmio_queue *q,
 				   : VBLK_FX_SAVE | VBLK_FX_HOLD;
 }
 
-static void set_low(uint64_t *v, uint32_t w)
-{
-	*v = (*v & ~(uint64_t)UINT32_MAX) | w;
-}
+_Static_assert(offsetof(struct vblk_queue_addr, driver) == 8 &&
+	       offsetof(struct vblk_queue_addr, device) == 16,
+	       "write_area counts in areas");
 
-static void set_high(uint64_t *v, uint32_t w)
+static void set_half(uint64_t *v, uint32_t high, uint32_t w)
 {
-	*v = (*v & UINT32_MAX) | (uint64_t)w << 32;
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	high = !high;
+#endif
+	vblk_copy((uint8_t *)v + 4u * high, &w, 4);
 }
 
 /* The size and areas of a queue that is not ready, 4.2.2.2. */
-static unsigned write_area(struct vblk_mmio_queue *q, uint64_t offset,
+static unsigned write_area(struct vblk_mmio_queue *q, uint32_t offset,
 			   uint32_t v)
 {
+	uint32_t word = offset / 4u % 4u; /* low, high, two that are no register */
+	uint32_t area = (offset - QUEUE_DESC_LOW) / 16u;
+
 	if (q->ready)
 		return 0;
-	switch (offset) {
-	case QUEUE_SIZE:
+	if (offset == QUEUE_SIZE)
 		/* what does not fit becomes a size that QueueReady refuses */
 		q->addr.size = v > UINT16_MAX ? 0 : (uint16_t)v;
-		break;
-	case QUEUE_DESC_LOW: set_low(&q->addr.desc, v); break;
-	case QUEUE_DESC_HIGH: set_high(&q->addr.desc, v); break;
-	case QUEUE_DRIVER_LOW: set_low(&q->addr.driver, v); break;
-	case QUEUE_DRIVER_HIGH: set_high(&q->addr.driver, v); break;
-	case QUEUE_DEVICE_LOW: set_low(&q->addr.device, v); break;
-	case QUEUE_DEVICE_HIGH: set_high(&q->addr.device, v); break;
-	default: return 0;
-	}
+	else if (area < 3 && word < 2)
+		set_half((uint64_t *)(void *)&q->addr + area, word, v);
+	else
+		return 0;
 	return VBLK_FX_SAVE;
 }
 
-static unsigned write_queue(struct vblk_mmio *m, uint64_t offset, uint32_t v)
+static unsigned write_queue(struct vblk_mmio *m, uint32_t offset, uint32_t v)
 {
 	struct vblk_mmio_queue *q = selected(m);
 
@@ -266,8 +274,9 @@ static unsigned write_status(struct vblk_mmio *m, uint32_t v)
 	}
 	if (fresh & VBLK_STATUS_FEATURES_OK) {
 		/* VERSION_1 is a must for this transport, 6.2 */
-		if (!(m->driver_features & VBLK_F_VERSION_1) ||
-		    vblk_accept(m->dev, m->driver_features) != VBLK_OK)
+		uint64_t f = m->driver_features;
+
+		if (!(f & VBLK_F_VERSION_1) || vblk_accept(m->dev, f) != VBLK_OK)
 			fresh &= ~VBLK_STATUS_FEATURES_OK;
 	}
 	if (!((m->status | fresh) & VBLK_STATUS_FEATURES_OK))
@@ -275,7 +284,7 @@ static unsigned write_status(struct vblk_mmio *m, uint32_t v)
 	m->status |= fresh;
 	if (!(fresh & VBLK_STATUS_DRIVER_OK))
 		return VBLK_FX_SAVE;
-	for (uint16_t i = 0; i < num_queues(m); i++)
+	for (uint16_t i = 0; i < m->num_queues; i++)
 		if (m->queue[i].ready)
 			start_queue(m, i);
 	return VBLK_FX_SAVE | VBLK_FX_START;
@@ -285,14 +294,12 @@ static unsigned write_features(struct vblk_mmio *m, uint32_t v)
 {
 	if (m->status & VBLK_STATUS_FEATURES_OK)
 		return 0;       /* settled, 2.2 */
-	if (m->driver_features_sel == 0)
-		set_low(&m->driver_features, v);
-	else if (m->driver_features_sel == 1)
-		set_high(&m->driver_features, v);
+	if (m->driver_features_sel < 2)
+		set_half(&m->driver_features, m->driver_features_sel, v);
 	return VBLK_FX_SAVE;
 }
 
-static unsigned write_register(struct vblk_mmio *m, uint64_t offset,
+static unsigned write_register(struct vblk_mmio *m, uint32_t offset,
 			       uint32_t v)
 {
 	/* while a reset waits, only more of it is heard */
@@ -307,7 +314,7 @@ static unsigned write_register(struct vblk_mmio *m, uint64_t offset,
 	case DRIVER_FEATURES: return write_features(m, v);
 	case QUEUE_NOTIFY:
 		/* without NOTIFICATION_DATA the value is a queue number */
-		return v < num_queues(m) && vblk_kick(m->dev, (uint16_t)v)
+		return v < m->num_queues && vblk_kick(m->dev, (uint16_t)v)
 		       ? VBLK_FX_KICK : 0u;
 	case INTERRUPT_ACK: acknowledge(m, v); return VBLK_FX_LINE;
 	case STATUS: return write_status(m, v);
@@ -320,37 +327,17 @@ unsigned vblk_mmio_write(struct vblk_mmio *m, uint64_t offset, unsigned size,
 {
 	uint8_t b[8];
 
-	if (size != 1 && size != 2 && size != 4 && size != 8)
-		return 0;
 	if (offset < CONFIG)
-		return size != 4 || offset % 4u != 0
-		       ? 0u : write_register(m, offset, (uint32_t)value);
-	if (m->resetting || offset - CONFIG >= VBLK_CFG_BYTES)
+		return size == 4 ? write_register(m, (uint32_t)offset,
+						  (uint32_t)value) : 0;
+	if (offset >= VBLK_MMIO_BYTES || size > sizeof(b) || m->resetting)
 		return 0;
 	vblk_put(b, value, size);
-	vblk_config_write(m->dev, (uint32_t)(offset - CONFIG), b, size);
+	vblk_config_write(m->dev, (uint32_t)offset - CONFIG, b, size);
 	return VBLK_FX_SAVE;
 }
 
 /* --- what waited for requests in flight ---------------------------------------------- */
-
-static void clear(struct vblk_mmio *m)
-{
-	for (uint16_t i = 0; i < num_queues(m); i++) {
-		struct vblk_mmio_queue *q = &m->queue[i];
-
-		vblk_zero(&q->addr, sizeof(q->addr));
-		q->addr.size = vblk_configuration(m->dev)->queue_size;
-		q->ready = q->stopping = q->resetting = false;
-		q->acked = vblk_shared_load(&q->raised);
-	}
-	m->features_sel = m->driver_features_sel = m->queue_sel = 0;
-	m->status = 0;
-	m->driver_features = 0;
-	m->changed_acked = m->changed;
-	m->fault_acked = 0;
-	m->resetting = false;
-}
 
 /* A faulted device stays so until a device reset, 2.1.2. */
 static void keep_fault(struct vblk_mmio *m)
@@ -373,7 +360,7 @@ bool vblk_mmio_settle(struct vblk_mmio *m)
 		clear(m);
 		return true;
 	}
-	for (uint16_t i = 0; i < num_queues(m); i++) {
+	for (uint16_t i = 0; i < m->num_queues; i++) {
 		struct vblk_mmio_queue *q = &m->queue[i];
 
 		if (!q->stopping && !q->resetting)
@@ -386,107 +373,4 @@ bool vblk_mmio_settle(struct vblk_mmio *m)
 		q->ready = q->stopping = q->resetting = false;
 	}
 	return done;
-}
-
-/* --- crash and migration ---------------------------------------------------------------- */
-
-/*
- *  0 "vmmi"  4 status  8 sel 3 x 4  20 generation  24 driver_features 8
- * 32 zero  48 each queue: desc 8, driver 8, device 8, size 2,
- *    flags 1, zero 5; then vblk_save's blob
- */
-#define STATE_MAGIC 0x696d6d76u
-#define STATE_HEAD  48u
-#define STATE_EACH  32u
-
-int vblk_mmio_save(const struct vblk_mmio *m, void *out, size_t size)
-{
-	size_t n = STATE_HEAD + (size_t)STATE_EACH * num_queues(m);
-	uint8_t *b = out;
-	int r;
-
-	if (size < n)
-		return VBLK_ENOSPC;
-	vblk_zero(b, n);
-	vblk_put(b, STATE_MAGIC, 4);
-	vblk_put(b + 4, m->status, 4);
-	vblk_put(b + 8, m->features_sel, 4);
-	vblk_put(b + 12, m->driver_features_sel, 4);
-	vblk_put(b + 16, m->queue_sel, 4);
-	vblk_put(b + 20, m->generation, 4);
-	vblk_put(b + 24, m->driver_features, 8);
-	for (uint16_t i = 0; i < num_queues(m); i++) {
-		const struct vblk_mmio_queue *q = &m->queue[i];
-		uint8_t *e = b + STATE_HEAD + (size_t)STATE_EACH * i;
-
-		vblk_put(e, q->addr.desc, 8);
-		vblk_put(e + 8, q->addr.driver, 8);
-		vblk_put(e + 16, q->addr.device, 8);
-		vblk_put(e + 24, q->addr.size, 2);
-		e[26] = (uint8_t)(q->ready | q->resetting << 1);
-	}
-	r = vblk_save(m->dev, b + n, size - n);
-	return r < 0 ? r : (int)n + r;
-}
-
-static void load_queue(struct vblk_mmio_queue *q, const uint8_t *e)
-{
-	q->addr.desc = vblk_get(e, 8);
-	q->addr.driver = vblk_get(e + 8, 8);
-	q->addr.device = vblk_get(e + 16, 8);
-	q->addr.size = (uint16_t)vblk_get(e + 24, 2);
-	q->ready = e[26] & 1u;
-	q->resetting = e[26] & 2u;
-	q->stopping = false;
-}
-
-/* Do registers and device tell the same story? */
-static bool consistent(const struct vblk_mmio *m)
-{
-	bool ok = m->status & VBLK_STATUS_DRIVER_OK;
-	bool agreed = m->status & VBLK_STATUS_FEATURES_OK;
-
-	if ((m->status & ~(SETTABLE | VBLK_STATUS_NEEDS_RESET)) ||
-	    (ok && !agreed) || agreed != (vblk_accepted(m->dev) != 0))
-		return false;
-	for (uint16_t i = 0; i < num_queues(m); i++) {
-		const struct vblk_mmio_queue *q = &m->queue[i];
-
-		if ((ok && q->ready) != vblk_queue_started(m->dev, i) ||
-		    (q->resetting && !q->ready) ||
-		    (q->ready &&
-		     vblk_queue_check(m->dev, i, &q->addr) != VBLK_OK))
-			return false;
-	}
-	return true;
-}
-
-int vblk_mmio_load(struct vblk_mmio *m, const void *in, size_t size)
-{
-	size_t n = STATE_HEAD + (size_t)STATE_EACH * num_queues(m);
-	const uint8_t *b = in;
-	int r;
-
-	if (size < n || vblk_get(b, 4) != STATE_MAGIC)
-		return VBLK_EINVAL;
-	r = vblk_load(m->dev, b + n, size - n, m->log);
-	if (r != VBLK_OK)
-		return r;
-	m->status = (uint32_t)vblk_get(b + 4, 4);
-	m->features_sel = (uint32_t)vblk_get(b + 8, 4);
-	m->driver_features_sel = (uint32_t)vblk_get(b + 12, 4);
-	m->queue_sel = (uint32_t)vblk_get(b + 16, 4);
-	m->generation = (uint32_t)vblk_get(b + 20, 4);
-	m->driver_features = vblk_get(b + 24, 8);
-	for (uint16_t i = 0; i < num_queues(m); i++)
-		load_queue(&m->queue[i], b + STATE_HEAD + (size_t)STATE_EACH * i);
-	if (!consistent(m)) {
-		m->resetting = true;
-		(void)vblk_mmio_settle(m); /* nothing is in flight */
-		return VBLK_EINVAL;
-	}
-	for (uint16_t i = 0; i < num_queues(m); i++)
-		vblk_shared_store(&m->queue[i].raised, m->queue[i].acked + 1u);
-	m->changed = m->changed_acked + 1u;
-	return VBLK_OK;
 }

@@ -18,7 +18,7 @@ void vblk_chain_begin(struct slot *s, struct chain *c, uint16_t head)
 	s->head = head;
 	s->num_ranges = 0;
 	s->num_out = 0;
-	s->num_segs = 0;
+	s->req.num_segs = 0;
 	s->out_bytes = 0;
 	s->in_bytes = 0;
 }
@@ -107,22 +107,22 @@ static uint8_t parse_transfer(const struct vblk *dev, struct slot *s,
 {
 	uint64_t other = write ? s->in_bytes : s->out_bytes;
 
-	s->op = write ? VBLK_OP_WRITE : VBLK_OP_READ;
-	s->bytes = write ? s->out_bytes : s->in_bytes;
+	s->req.op = write ? VBLK_OP_WRITE : VBLK_OP_READ;
+	s->req.bytes = write ? s->out_bytes : s->in_bytes;
 	if (write && (dev->cfg.features & VBLK_F_RO))
 		return VBLK_S_IOERR;    /* offered is enough, 5.2.6.2 */
-	if (other != 0 || s->bytes % VBLK_SECTOR_SIZE != 0 ||
-	    !inside(dev, s->sector, s->bytes / VBLK_SECTOR_SIZE))
+	if (other != 0 || s->req.bytes % VBLK_SECTOR_SIZE != 0 ||
+	    !inside(dev, s->req.sector, s->req.bytes / VBLK_SECTOR_SIZE))
 		return VBLK_S_IOERR;
 	if (write && !vblk_write_back(dev))
-		s->flags = VBLK_REQ_FUA;
-	return s->bytes == 0 ? (uint8_t)VBLK_S_OK : ANSWER_STORE;
+		s->req.flags = VBLK_REQ_FUA;
+	return s->req.bytes == 0 ? (uint8_t)VBLK_S_OK : ANSWER_STORE;
 }
 
 static uint8_t parse_extent(const struct vblk *dev, struct slot *s,
 			    enum vblk_op op, uint64_t feature)
 {
-	s->op = (uint8_t)op;
+	s->req.op = (uint8_t)op;
 	if (!has(dev, feature))
 		return VBLK_S_UNSUPP;
 	if ((dev->cfg.features & VBLK_F_RO) || s->in_bytes != 0 ||
@@ -140,9 +140,9 @@ static uint8_t parse_type(const struct vblk *dev, struct slot *s,
 	case VBLK_T_OUT:
 		return parse_transfer(dev, s, true);
 	case VBLK_T_FLUSH:
-		s->op = VBLK_OP_FLUSH;
+		s->req.op = VBLK_OP_FLUSH;
 		s->num_ranges = 0;      /* has no data; what is there is not ours */
-		s->bytes = 0;
+		s->req.bytes = 0;
 		return ANSWER_STORE;
 	case VBLK_T_GET_ID:
 		return ANSWER_ID;
@@ -166,9 +166,9 @@ void vblk_chain_parse(struct vblk *dev, struct slot *s, struct chain *c)
 	s->in_bytes--;
 	if (!c->too_many && --s->range[s->num_ranges - 1u].len == 0)
 		s->num_ranges--;
-	s->op = 0;
-	s->flags = 0;
-	s->sector = vblk_le64_get(c->header.sector);
+	s->req.op = 0;
+	s->req.flags = 0;
+	s->req.sector = vblk_le64_get(c->header.sector);
 	if (c->too_many || s->num_ranges > dev->cfg.segs || c->unreadable ||
 	    c->have < sizeof(c->header))
 		s->answer = VBLK_S_IOERR;
@@ -182,39 +182,39 @@ void vblk_chain_parse(struct vblk *dev, struct slot *s, struct chain *c)
 
 /* --- a request in host memory -------------------------------------------------- */
 
-static void drop_segments(struct vblk *dev, struct queue *q, struct slot *s)
+static void drop_segments(struct queue *q, struct slot *s)
 {
-	while (s->num_segs > 0)
-		vblk_mem_release(dev, q, s->region[--s->num_segs]);
+	while (s->req.num_segs > 0)
+		q->refs[s->region[--s->req.num_segs]]--;
 }
 
 /* 5.2.6.2: read the extent once, then judge it. */
 static uint8_t take_extent(struct vblk *dev, struct queue *q, struct slot *s)
 {
-	bool zeroes = s->op == VBLK_OP_WRITE_ZEROES;
+	bool zeroes = s->req.op == VBLK_OP_WRITE_ZEROES;
 	uint32_t limit = zeroes ? dev->cfg.max_zeroes_sectors
 				: dev->cfg.max_discard_sectors;
 	uint32_t flags, sectors, at = 0;
 	struct vblk_extent e;
 
-	for (uint16_t i = 0; i < s->num_segs; i++) {
+	for (uint16_t i = 0; i < s->req.num_segs; i++) {
 		vblk_snapshot((uint8_t *)&e + at, s->seg[i].host,
 			      s->seg[i].len);
 		at += s->seg[i].len;
 	}
-	drop_segments(dev, q, s);
+	drop_segments(q, s);
 	flags = vblk_le32_get(e.flags);
 	sectors = vblk_le32_get(e.num_sectors);
-	s->sector = vblk_le64_get(e.sector);
-	s->bytes = (uint64_t)sectors * VBLK_SECTOR_SIZE;
+	s->req.sector = vblk_le64_get(e.sector);
+	s->req.bytes = (uint64_t)sectors * VBLK_SECTOR_SIZE;
 	if (flags & ~(zeroes ? VBLK_EXTENT_UNMAP : 0u))
 		return VBLK_S_UNSUPP;
-	if (sectors > limit || !inside(dev, s->sector, sectors))
+	if (sectors > limit || !inside(dev, s->req.sector, sectors))
 		return VBLK_S_IOERR;
 	if (flags)
-		s->flags |= VBLK_REQ_UNMAP;
+		s->req.flags |= VBLK_REQ_UNMAP;
 	if (!vblk_write_back(dev))
-		s->flags |= VBLK_REQ_FUA;
+		s->req.flags |= VBLK_REQ_FUA;
 	return sectors == 0 ? (uint8_t)VBLK_S_OK : ANSWER_STORE;
 }
 
@@ -230,12 +230,12 @@ int vblk_request_ready(struct vblk *dev, struct queue *q, struct slot *s)
 		return r;
 	r = vblk_mem_translate(dev, q, s);
 	if (r == VBLK_EUNMAPPED) {
-		vblk_mem_release(dev, q, s->region[dev->cfg.segs]);
+		q->refs[s->region[dev->cfg.segs]]--;
 		return r;
 	}
 	if (r != VBLK_OK)
 		s->answer = VBLK_S_IOERR;
-	else if (s->answer == ANSWER_STORE && s->op >= VBLK_OP_DISCARD)
+	else if (s->answer == ANSWER_STORE && s->req.op >= VBLK_OP_DISCARD)
 		s->answer = take_extent(dev, q, s);
 	return VBLK_OK;
 }
@@ -247,7 +247,7 @@ static uint64_t put_serial(struct vblk *dev, struct slot *s)
 {
 	uint32_t at = 0;
 
-	for (uint16_t i = 0; i < s->num_segs && at < VBLK_ID_BYTES; i++) {
+	for (uint16_t i = 0; i < s->req.num_segs && at < VBLK_ID_BYTES; i++) {
 		uint32_t n = s->seg[i].len;
 
 		if (n > VBLK_ID_BYTES - at)
@@ -266,22 +266,22 @@ static uint64_t put_serial(struct vblk *dev, struct slot *s)
 uint32_t vblk_request_finish(struct vblk *dev, struct queue *q,
 			     struct slot *s, uint8_t status, uint64_t bytes)
 {
-	bool in = s->op == VBLK_OP_READ || s->answer == ANSWER_ID;
+	bool in = s->req.op == VBLK_OP_READ || s->answer == ANSWER_ID;
 	uint16_t id = s->region[dev->cfg.segs];
 	uint64_t written = 0;
 
 	if (s->answer == ANSWER_ID)
 		written = put_serial(dev, s);
 	else if (in && s->answer == ANSWER_STORE)
-		written = status == VBLK_S_OK || bytes > s->bytes ? s->bytes
+		written = status == VBLK_S_OK || bytes > s->req.bytes ? s->req.bytes
 								  : bytes;
-	for (uint16_t i = 0; in && i < s->num_segs; i++)
+	for (uint16_t i = 0; in && i < s->req.num_segs; i++)
 		vblk_mem_mark(&dev->mem[s->region[i]], s->seg[i].host,
 			      s->seg[i].len);
 	vblk_store8(s->status, status);
 	vblk_mem_mark(&dev->mem[id], s->status, 1);
-	vblk_mem_release(dev, q, id);
-	drop_segments(dev, q, s);
+	q->refs[id]--;
+	drop_segments(q, s);
 	if (written == s->in_bytes)
 		written++;
 	return written > UINT32_MAX ? UINT32_MAX : (uint32_t)written;

@@ -14,9 +14,8 @@
 
 #include "dev.h"
 
-/* Extents of the three areas; false: some end beyond 2^64. */
-bool vblk_split_areas(const struct vblk_queue_addr *a, struct area *desc,
-		      struct area *avail, struct area *used);
+/* Where the three areas lie. One that ends beyond 2^64 is never mapped. */
+void vblk_split_areas(struct queue *q, const struct vblk_queue_addr *a);
 
 /* Rings are mapped now: recover from the log, read used->idx if need be. */
 int vblk_split_begin(struct vblk *dev, struct queue *q);

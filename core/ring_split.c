@@ -9,23 +9,15 @@
 
 /* --- the areas ------------------------------------------------------------- */
 
-static bool place(struct area *a, vblk_gpa gpa, uint32_t len)
+/* The event words are part of the areas even if not negotiated, 2.7. */
+void vblk_split_areas(struct queue *q, const struct vblk_queue_addr *a)
 {
-	a->gpa = gpa;
-	a->len = len;
-	a->mem = NULL;
-	a->host = NULL;
-	return len - 1u <= ~gpa;
-}
-
-bool vblk_split_areas(const struct vblk_queue_addr *a, struct area *desc,
-		      struct area *avail, struct area *used)
-{
-	/* the event words are part of the areas even if not negotiated, 2.7 */
-	bool ok = place(desc, a->desc, 16u * a->size);
-
-	ok = place(avail, a->driver, 6u + 2u * a->size) && ok;
-	return place(used, a->device, 6u + 8u * a->size) && ok;
+	q->desc.gpa = a->desc;
+	q->desc.len = 16u * a->size;
+	q->avail.gpa = a->driver;
+	q->avail.len = 6u + 2u * a->size;
+	q->used.gpa = a->device;
+	q->used.len = 6u + 8u * a->size;
 }
 
 /* An aligned word never straddles regions: these are 16-aligned. */
@@ -37,7 +29,7 @@ static uint8_t *at(struct vblk *dev, struct queue *q, const struct area *a,
 		return a->host + off;
 	}
 	*m = mem_find(dev, q, a->gpa + off);
-	return (*m)->host + (a->gpa + off - (*m)->gpa);
+	return host_at(&(*m)->r, a->gpa + off);
 }
 
 static uint16_t avail16(struct vblk *dev, struct queue *q, uint32_t off)
@@ -139,10 +131,10 @@ static int walk(struct vblk *dev, struct queue *q, struct slot *s,
 /* What the last life had taken and not given back comes first. */
 static int next_head(struct vblk *dev, struct queue *q, uint16_t *head)
 {
-	if (q->replay > 0) {
+	if (log_of(q) && q->replay > 0) {
 		uint64_t after = q->replay_after;
 
-		*head = vblk_log_next(q->log, &after);
+		*head = vblk_log_next(log_of(q), &after);
 		if (*head != VBLK_NONE)
 			return 1;
 		q->replay = 0;
@@ -180,13 +172,13 @@ int vblk_split_fetch(struct vblk *dev, struct queue *q, struct slot *s,
 
 void vblk_split_take(struct queue *q, uint16_t head)
 {
-	if (q->replay > 0) {
+	if (log_of(q) && q->replay > 0) {
 		q->replay--;
-		(void)vblk_log_next(q->log, &q->replay_after);
+		(void)vblk_log_next(log_of(q), &q->replay_after);
 	} else {
 		/* first the log: a crash here fetches the chain again */
-		if (q->log)
-			vblk_log_taken(q->log, head);
+		if (log_of(q))
+			vblk_log_taken(log_of(q), head);
 		q->next_avail++;
 	}
 	bit_set(q->taken, head);
@@ -204,8 +196,8 @@ void vblk_split_put(struct vblk *dev, struct queue *q, uint16_t head,
 		return;         /* the ring's memory is gone */
 	used32(dev, q, off, head);
 	used32(dev, q, off + 4u, len);
-	if (q->log)
-		vblk_log_used(q->log, head);
+	if (log_of(q))
+		vblk_log_used(log_of(q), head);
 	q->next_used++;
 }
 
@@ -222,8 +214,8 @@ bool vblk_split_publish(struct vblk *dev, struct queue *q)
 	vblk_wmb();             /* data, status, elements before idx */
 	used16(dev, q, VBLK_USED_IDX, now);
 	q->published = now;
-	if (q->log)
-		vblk_log_published(q->log, now);
+	if (log_of(q))
+		vblk_log_published(log_of(q), now);
 	vblk_mb();              /* idx before the driver's wish, 2.7.7.2 */
 	if (has(dev, VBLK_F_EVENT_IDX)) {
 		uint16_t event = avail16(dev, q, VBLK_AVAIL_RING + 2u * q->size);
@@ -261,7 +253,7 @@ bool vblk_split_arm(struct vblk *dev, struct queue *q)
 
 int vblk_split_begin(struct vblk *dev, struct queue *q)
 {
-	bool again = q->log && !vblk_log_fresh(q->log);
+	bool again = log_of(q) && !vblk_log_fresh(log_of(q));
 	int r = VBLK_OK;
 
 	if (again || q->used_from_ring) {
@@ -273,8 +265,8 @@ int vblk_split_begin(struct vblk *dev, struct queue *q)
 	}
 	if (again)
 		r = vblk_log_recover(q, q->next_used);
-	else if (q->log)
-		vblk_log_begin(q->log, q->size, q->next_used);
+	else if (log_of(q))
+		vblk_log_begin(log_of(q), q->size, q->next_used);
 	q->published = q->next_used;
 	q->seen_avail = q->next_avail;
 	used16(dev, q, VBLK_USED_FLAGS, 0);

@@ -22,7 +22,7 @@ extern "C" {
 #define VBLK_MMIO_BYTES 0x200u  /* of address space: registers and config */
 
 struct vblk_mmio_queue {
-	struct vblk_queue_addr addr;
+	struct vblk_queue_addr addr; /* QueueDesc, Driver, Device, Size */
 	bool     ready;         /* QueueReady */
 	bool     stopping;      /* QueueReady = 0 waits for requests in flight */
 	bool     resetting;     /* QueueReset likewise */
@@ -34,6 +34,7 @@ struct vblk_mmio {
 	struct vblk *dev;
 	struct vblk_inflight *const *log; /* num_queues pointers, or NULL */
 	uint32_t vendor;        /* VendorID */
+	uint16_t num_queues, queue_size; /* the device's configuration */
 	uint32_t features_sel, driver_features_sel, queue_sel;
 	uint32_t status;        /* Status; a fault adds NEEDS_RESET on reading */
 	uint32_t generation;

@@ -103,9 +103,8 @@ struct vblk_config {
 	uint16_t min_io_size;   /* logical blocks (TOPOLOGY) */
 	uint8_t  physical_exp;  /* log2 of logical blocks in a physical one */
 	uint8_t  align_offset;  /* logical blocks to the first aligned one */
-	uint16_t cylinders;     /* GEOMETRY; 0 for all three: made up from */
-	uint8_t  heads;         /*   the capacity, 16 heads and 63 sectors */
-	uint8_t  sectors;
+	uint16_t cylinders;     /* GEOMETRY, for drivers that ask for it */
+	uint8_t  heads, sectors;
 
 	uint16_t num_queues;    /* 1..VBLK_MAX_QUEUES; 0: 1 */
 	uint16_t queue_size;    /* the most a driver may choose, power of two,
@@ -140,7 +139,7 @@ size_t vblk_sizeof(const struct vblk_config *cfg);
 	  (VBLK_SIZE_SLOT + ((size_t)(segs) + 2u) * VBLK_SIZE_SEG)))
 #define VBLK_SIZE_DEVICE 184u
 #define VBLK_SIZE_QUEUE  (248u + 10u * sizeof(void *))
-#define VBLK_SIZE_SLOT   (64u + 4u * sizeof(void *))
+#define VBLK_SIZE_SLOT   (72u + 6u * sizeof(void *))
 #define VBLK_SIZE_SEG    (18u + 2u * sizeof(void *))
 #define VBLK_SIZE_REGION (34u + 2u * sizeof(void *))
 

@@ -121,27 +121,26 @@ struct vblk_extent {            /* of a discard or write zeroes, 16 bytes */
 #define VBLK_SECTOR_SIZE 512u
 #define VBLK_ID_BYTES    20u    /* what GET_ID writes */
 
-/* Offsets in configuration space, 5.2.4 */
-#define VBLK_CFG_CAPACITY       0u
-#define VBLK_CFG_SIZE_MAX       8u
-#define VBLK_CFG_SEG_MAX        12u
-#define VBLK_CFG_CYLINDERS      16u
-#define VBLK_CFG_HEADS          18u
-#define VBLK_CFG_SECTORS        19u
-#define VBLK_CFG_BLK_SIZE       20u
-#define VBLK_CFG_PHYSICAL_EXP   24u
-#define VBLK_CFG_ALIGN_OFFSET   25u
-#define VBLK_CFG_MIN_IO         26u
-#define VBLK_CFG_OPT_IO         28u
-#define VBLK_CFG_WRITEBACK      32u
-#define VBLK_CFG_NUM_QUEUES     34u
-#define VBLK_CFG_DISCARD_MAX    36u
-#define VBLK_CFG_DISCARD_SEG    40u
-#define VBLK_CFG_DISCARD_ALIGN  44u
-#define VBLK_CFG_ZEROES_MAX     48u
-#define VBLK_CFG_ZEROES_SEG     52u
-#define VBLK_CFG_ZEROES_UNMAP   56u
-#define VBLK_CFG_BYTES          60u
+struct vblk_config_space {      /* 5.2.4 */
+	struct vblk_le64 capacity;
+	struct vblk_le32 size_max, seg_max;
+	struct vblk_le16 cylinders;
+	uint8_t heads, sectors;
+	struct vblk_le32 blk_size;
+	uint8_t physical_block_exp, alignment_offset;
+	struct vblk_le16 min_io_size;
+	struct vblk_le32 opt_io_size;
+	uint8_t writeback, unused0;
+	struct vblk_le16 num_queues;
+	struct vblk_le32 max_discard_sectors, max_discard_seg;
+	struct vblk_le32 discard_sector_alignment;
+	struct vblk_le32 max_write_zeroes_sectors, max_write_zeroes_seg;
+	uint8_t write_zeroes_may_unmap, unused1[3];
+};
+
+#define VBLK_CFG_CAPACITY  0u   /* offsets of fields that have a duty */
+#define VBLK_CFG_WRITEBACK 32u
+#define VBLK_CFG_BYTES     60u
 
 /* --- features: masks, never bit numbers, 5.2.3 and 6 ---------------------- */
 
