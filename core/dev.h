@@ -106,7 +106,7 @@ enum queue_state { QUEUE_STOPPED = 0, QUEUE_STARTED, QUEUE_STOPPING };
 struct queue {
 	/* fixed by vblk_init */
 	struct slot *slot;
-	uint16_t *refs;         /* [cfg.regions] uses by this queue */
+	uint32_t *refs;         /* [cfg.regions] uses by this queue */
 	uint8_t  *taken;        /* bit head: consumed and not given back */
 
 	/* ring */
@@ -187,7 +187,9 @@ int vblk_request_ready(struct vblk *dev, struct queue *q, struct slot *s);
 uint32_t vblk_request_finish(struct vblk *dev, struct queue *q,
 			     struct slot *s, uint8_t status, uint64_t bytes);
 
-/* device.c: every fault of a ring goes through here */
+/* device.c */
+void vblk_unfetch(struct vblk *dev, struct queue *q);
+/* every fault of a ring goes through here */
 int vblk_distrust(struct queue *q, const char *section);
 
 /* config.c */

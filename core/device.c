@@ -41,7 +41,7 @@ static void *take(struct carve *c, size_t each, size_t n)
 static void carve_queue(struct carve *c, const struct vblk_config *cfg,
 			struct queue *q, uint16_t index)
 {
-	uint16_t *refs = take(c, sizeof(*refs), cfg->regions);
+	uint32_t *refs = take(c, sizeof(*refs), cfg->regions);
 	uint8_t *taken = take(c, 1, (cfg->queue_size + 7u) / 8u);
 	struct slot *slot = take(c, sizeof(*slot), cfg->slots);
 
@@ -177,7 +177,25 @@ static void free_slot(struct queue *q, struct slot *s)
 	q->free = s->req.tag;
 }
 
-int vblk_queue_stop(struct vblk *dev, uint16_t queue, struct vblk_queue_pos *at)
+/* A chain that waits for memory never left the ring. */
+void vblk_unfetch(struct vblk *dev, struct queue *q)
+{
+	if (q->parsed != VBLK_NONE)
+		free_slot(q, &q->slot[q->parsed]);
+	q->parsed = VBLK_NONE;
+	q->miss.len = 0;
+	if (dev->asking == q)
+		dev->asking = NULL;
+}
+
+/* Requests of an earlier life that were not replayed stay in the log. */
+static bool replayed(const struct queue *q)
+{
+	return q->attached && q->replay == 0;
+}
+
+static int stop(struct vblk *dev, uint16_t queue, bool forget,
+		struct vblk_queue_pos *at)
 {
 	struct queue *q;
 
@@ -186,20 +204,15 @@ int vblk_queue_stop(struct vblk *dev, uint16_t queue, struct vblk_queue_pos *at)
 	q = &dev->queue[queue];
 	if (q->state == QUEUE_STARTED) {
 		q->state = QUEUE_STOPPING;
-		if (q->parsed != VBLK_NONE)     /* never left the ring */
-			free_slot(q, &q->slot[q->parsed]);
-		q->parsed = VBLK_NONE;
-		q->miss.len = 0;
-		if (dev->asking == q)
-			dev->asking = NULL;
+		vblk_unfetch(dev, q);
 	}
 	if (q->in_flight > 0)
 		return VBLK_EBUSY;
 	if (q->state == QUEUE_STOPPING) {
 		(void)vblk_split_publish(dev, q);
-		vblk_mem_detach(dev, q);
-		if (log_of(q))
+		if (log_of(q) && (forget || replayed(q)))
 			vblk_log_clear(log_of(q), q->size);
+		vblk_mem_detach(dev, q);
 		q->log = NULL;
 		q->state = QUEUE_STOPPED;
 		vblk_shared_store(&q->faulted, 0);
@@ -210,6 +223,16 @@ int vblk_queue_stop(struct vblk *dev, uint16_t queue, struct vblk_queue_pos *at)
 		at->used_from_ring = false;
 	}
 	return VBLK_OK;
+}
+
+int vblk_queue_stop(struct vblk *dev, uint16_t queue, struct vblk_queue_pos *at)
+{
+	return stop(dev, queue, false, at);
+}
+
+int vblk_queue_reset(struct vblk *dev, uint16_t queue)
+{
+	return stop(dev, queue, true, NULL);
 }
 
 bool vblk_queue_started(const struct vblk *dev, uint16_t queue)
@@ -224,7 +247,7 @@ int vblk_reset(struct vblk *dev)
 
 	dev->stopping = true;
 	for (uint16_t i = 0; i < dev->cfg.num_queues; i++) {
-		if (vblk_queue_stop(dev, i, NULL) != VBLK_OK)
+		if (vblk_queue_reset(dev, i) != VBLK_OK)
 			r = VBLK_EBUSY;
 		dev->queue[i].section = NULL;
 	}
@@ -236,7 +259,7 @@ int vblk_reset(struct vblk *dev)
 	return VBLK_OK;
 }
 
-bool vblk_kick(struct vblk *dev, uint16_t queue)
+bool vblk_kick(struct vblk *dev, uint32_t queue)
 {
 	if (queue >= dev->cfg.num_queues ||
 	    dev->queue[queue].state != QUEUE_STARTED)

@@ -182,7 +182,7 @@ static int area_walk(struct vblk *dev, struct queue *q, struct area *a,
 
 		if (id < 0)
 			return id;
-		q->refs[id] = (uint16_t)(q->refs[id] + uses);
+		q->refs[id] += (uint32_t)uses;
 		if (n == a->len) {
 			a->mem = &dev->mem[id];
 			a->host = host;
@@ -232,7 +232,7 @@ static bool idle(const struct vblk *dev, uint16_t id)
 
 static bool overlaps(vblk_gpa a, uint64_t a_len, vblk_gpa b, uint64_t b_len)
 {
-	return a < b ? b - a < a_len : a - b < b_len;
+	return b_len != 0 && (a < b ? b - a < a_len : a - b < b_len);
 }
 
 static int add_check(const struct vblk *dev, const struct vblk_region *r,

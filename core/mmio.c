@@ -314,8 +314,7 @@ static unsigned write_register(struct vblk_mmio *m, uint32_t offset,
 	case DRIVER_FEATURES: return write_features(m, v);
 	case QUEUE_NOTIFY:
 		/* without NOTIFICATION_DATA the value is a queue number */
-		return v < m->num_queues && vblk_kick(m->dev, (uint16_t)v)
-		       ? VBLK_FX_KICK : 0u;
+		return vblk_kick(m->dev, v) ? VBLK_FX_KICK : 0u;
 	case INTERRUPT_ACK: acknowledge(m, v); return VBLK_FX_LINE;
 	case STATUS: return write_status(m, v);
 	default: return write_queue(m, offset, v);
@@ -366,7 +365,7 @@ bool vblk_mmio_settle(struct vblk_mmio *m)
 		if (!q->stopping && !q->resetting)
 			continue;
 		keep_fault(m);
-		if (vblk_queue_stop(m->dev, i, NULL) != VBLK_OK) {
+		if (vblk_queue_reset(m->dev, i) != VBLK_OK) {
 			done = done && !q->stopping;
 			continue;
 		}

@@ -61,11 +61,11 @@ int vblk_chain_add(struct vblk *dev, struct queue *q, struct slot *s,
 
 	if (len == 0)
 		return VBLK_OK;
+	if (len - 1u > ~gpa) {
+		c->broken = "2.7.5";
+		return VBLK_EGUEST;
+	}
 	if (vblk_le16_get(d->flags) & VBLK_DESC_WRITE) {
-		if (len - 1u > ~gpa) {
-			c->broken = "2.7.5";
-			return VBLK_EGUEST;
-		}
 		append(dev, s, c, gpa, len, true);
 		s->in_bytes += len;
 		s->status_gpa = gpa + (len - 1u);
@@ -145,7 +145,7 @@ static uint8_t parse_type(const struct vblk *dev, struct slot *s,
 		s->req.bytes = 0;
 		return ANSWER_STORE;
 	case VBLK_T_GET_ID:
-		return ANSWER_ID;
+		return s->out_bytes == 0 ? ANSWER_ID : (uint8_t)VBLK_S_IOERR;
 	case VBLK_T_DISCARD:
 		return parse_extent(dev, s, VBLK_OP_DISCARD, VBLK_F_DISCARD);
 	case VBLK_T_WRITE_ZEROES:

@@ -28,7 +28,7 @@ static uint8_t *at(struct vblk *dev, struct queue *q, const struct area *a,
 		*m = a->mem;
 		return a->host + off;
 	}
-	*m = mem_find(dev, q, a->gpa + off);
+	*m = vblk_mem_search(dev, q, a->gpa + off);
 	return host_at(&(*m)->r, a->gpa + off);
 }
 

@@ -109,22 +109,44 @@ static void save(struct vblk_lane *lane)
 		lane->hal->save(lane->ctx);
 }
 
-/* Requests the driver waits for: those refused never started, end them here. */
+static int done(struct vblk_lane *lane, uint16_t queue, vblk_tag tag,
+		uint8_t status, uint64_t bytes)
+{
+	int r = vblk_complete(lane->dev, queue, tag,
+			      status == VBLK_S_OK ? VBLK_S_OK :
+			      status == VBLK_S_UNSUPP ? VBLK_S_UNSUPP
+						      : VBLK_S_IOERR, bytes);
+
+	if (r != VBLK_OK)
+		return r;
+	trace(lane, VBLK_TRACE_DONE, tag_of(queue, tag), status);
+	lane->publish |= UINT64_C(1) << queue;
+	return VBLK_OK;
+}
+
+static bool given_up(const struct vblk_lane *lane, uint16_t q)
+{
+	return lane->mmio->resetting || lane->mmio->queue[q].stopping;
+}
+
+/* The driver gave up queues: end what was refused, cancel what was not. */
 static void abandon(struct vblk_lane *lane)
 {
 	const struct vblk_config *cfg = vblk_configuration(lane->dev);
+	uint16_t kept = lane->offered;
 
-	for (; lane->offered < lane->refused; lane->offered++) {
-		const struct vblk_req *r = &lane->batch[lane->offered];
+	for (uint16_t i = lane->offered; i < lane->refused; i++) {
+		const struct vblk_req *r = &lane->batch[i];
 
-		(void)vblk_complete(lane->dev, r->queue, r->tag, VBLK_S_IOERR, 0);
-		lane->publish |= UINT64_C(1) << r->queue;
+		if (given_up(lane, r->queue))
+			(void)done(lane, r->queue, r->tag, VBLK_S_IOERR, 0);
+		else
+			lane->batch[kept++] = *r;
 	}
-	if (!lane->hal->cancel)
-		return;
-	for (uint16_t q = 0; q < cfg->num_queues; q++)
+	lane->refused = kept;
+	for (uint16_t q = 0; lane->hal->cancel && q < cfg->num_queues; q++)
 		for (uint16_t t = 0; t < cfg->slots; t++)
-			if (lane->queues >> q & 1u &&
+			if (lane->queues >> q & 1u && given_up(lane, q) &&
 			    vblk_in_flight(lane->dev, q, t))
 				lane->hal->cancel(lane->ctx, q, t);
 }
@@ -149,7 +171,7 @@ static void write(struct vblk_lane *lane, const struct vblk_access *a)
 	unsigned fx = vblk_mmio_write(lane->mmio, a->offset, a->size, a->value);
 
 	if (fx & VBLK_FX_KICK)
-		lane->kicked |= UINT64_C(1) << a->value & lane->queues;
+		lane->kicked |= UINT64_C(1) << (uint32_t)a->value & lane->queues;
 	if (fx & VBLK_FX_START)
 		lane->kicked |= lane->queues;
 	if (fx & (VBLK_FX_START | VBLK_FX_HOLD))
@@ -180,21 +202,6 @@ static void access(struct vblk_lane *lane, const struct vblk_access *a)
 
 /* --- events ------------------------------------------------------------------------- */
 
-static int done(struct vblk_lane *lane, uint16_t queue, vblk_tag tag,
-		uint8_t status, uint64_t bytes)
-{
-	int r = vblk_complete(lane->dev, queue, tag,
-			      status == VBLK_S_OK ? VBLK_S_OK :
-			      status == VBLK_S_UNSUPP ? VBLK_S_UNSUPP
-						      : VBLK_S_IOERR, bytes);
-
-	if (r != VBLK_OK)
-		return r;
-	trace(lane, VBLK_TRACE_DONE, tag_of(queue, tag), status);
-	lane->publish |= UINT64_C(1) << queue;
-	return VBLK_OK;
-}
-
 int vblk_lane_event(struct vblk_lane *lane, const struct vblk_event *e)
 {
 	switch (e->kind) {
@@ -219,7 +226,6 @@ int vblk_lane_event(struct vblk_lane *lane, const struct vblk_event *e)
 		return VBLK_OK;
 	case VBLK_EV_STOP:
 		lane->stop = true;
-		abandon(lane);
 		return VBLK_OK;
 	default:
 		return VBLK_EINVAL;
@@ -272,8 +278,6 @@ static bool map_missing(struct vblk_lane *lane, uint16_t queue)
 	uint16_t most = vblk_configuration(lane->dev)->regions;
 	bool some = false;
 
-	if (!lane->hal->map)
-		return false;
 	for (uint16_t i = 0; i < most; i++) {
 		struct vblk_range want;
 		int r;
@@ -376,9 +380,7 @@ bool vblk_lane_drain(struct vblk_lane *lane)
 	publish(lane);
 	settle(lane);
 	reap(lane);
-	if (lane->stop)
-		return false;
-	if (!submit(lane))
+	if (!submit(lane) || lane->stop)
 		return false;
 	for (unsigned i = 0; i < ROUNDS && more; i++)
 		more = round_robin(lane);

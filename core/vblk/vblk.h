@@ -134,7 +134,7 @@ size_t vblk_sizeof(const struct vblk_config *cfg);
  */
 #define VBLK_STORAGE(queues, queue_size, slots, segs, regions) \
 	(VBLK_SIZE_DEVICE + (size_t)(regions) * VBLK_SIZE_REGION + \
-	 (size_t)(queues) * (VBLK_SIZE_QUEUE + (size_t)(regions) * 2u + \
+	 (size_t)(queues) * (VBLK_SIZE_QUEUE + (size_t)(regions) * 4u + \
 	  ((size_t)(queue_size) + 31u) / 8u + (size_t)(slots) * \
 	  (VBLK_SIZE_SLOT + ((size_t)(segs) + 2u) * VBLK_SIZE_SEG)))
 #define VBLK_SIZE_DEVICE 184u
@@ -159,7 +159,8 @@ int vblk_reset(struct vblk *dev) __attribute__((warn_unused_result));
 
 /*
  * 5.2.6.1: the store has another size, in sectors. The caller then tells the
- * driver (vblk_mmio_config_changed). Requests in flight finish as they were.
+ * driver (vblk_mmio_config_changed). Requests that were
+ * handed out finish as they were.
  */
 void vblk_resize(struct vblk *dev, uint64_t capacity);
 
@@ -278,11 +279,16 @@ int vblk_queue_start(struct vblk *dev, uint16_t queue,
 	__attribute__((warn_unused_result));
 
 /*
- * 2.6.1. No new requests; EBUSY until the last one is complete (call again).
- * OK: the queue no longer touches guest memory, *at (may be NULL) says where it
- * stood, its log is zero again. EINVAL: no such queue.
+ * No new requests; EBUSY until the last one is complete (call again). OK: the
+ * queue no longer touches guest memory and *at (may be NULL) says where it
+ * stood. Its log is zero again, unless requests of an earlier life were not yet
+ * replayed: those stay in it for the next start. EINVAL: no such queue.
  */
 int vblk_queue_stop(struct vblk *dev, uint16_t queue, struct vblk_queue_pos *at)
+	__attribute__((warn_unused_result));
+
+/* 2.6.1: the same where the driver gave up the queue: its log is zeroed. */
+int vblk_queue_reset(struct vblk *dev, uint16_t queue)
 	__attribute__((warn_unused_result));
 
 /* Between vblk_queue_start and the OK of vblk_queue_stop. */
@@ -298,7 +304,7 @@ void vblk_config_write(struct vblk *dev, uint32_t offset, const void *in,
  * The driver notified queue (any number): true, poll it. False: no such queue,
  * or it is not started.
  */
-bool vblk_kick(struct vblk *dev, uint16_t queue);
+bool vblk_kick(struct vblk *dev, uint32_t queue);
 
 /* --- requests -------------------------------------------------------------- */
 
