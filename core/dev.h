@@ -175,7 +175,7 @@ void vblk_log_clear(struct vblk_inflight *log, uint16_t size);
 void vblk_log_taken(struct vblk_inflight *log, uint16_t head);
 void vblk_log_used(struct vblk_inflight *log, uint16_t head);
 void vblk_log_published(struct vblk_inflight *log, uint16_t used);
-int vblk_log_recover(struct queue *q, uint16_t used);
+int vblk_log_recover(struct vblk *dev, struct queue *q, uint16_t used);
 uint16_t vblk_log_next(const struct vblk_inflight *log, uint64_t *after);
 
 /* request.c */
@@ -190,7 +190,7 @@ uint32_t vblk_request_finish(struct vblk *dev, struct queue *q,
 /* device.c */
 void vblk_unfetch(struct vblk *dev, struct queue *q);
 /* every fault of a ring goes through here */
-int vblk_distrust(struct queue *q, const char *section);
+int vblk_distrust(struct vblk *dev, struct queue *q, const char *section);
 
 /* config.c */
 bool vblk_write_back(const struct vblk *dev);
@@ -230,7 +230,7 @@ static inline bool has(const struct vblk *dev, uint64_t feature)
 
 static inline bool bit_get(const uint8_t *map, uint16_t i)
 {
-	return (map[i / 8u] >> (i % 8u)) & 1u;
+	return ((uint32_t)map[i / 8u] >> (i % 8u)) & 1u;
 }
 
 static inline void bit_set(uint8_t *map, uint16_t i)

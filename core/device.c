@@ -114,11 +114,18 @@ int vblk_init(struct vblk **dev, void *storage, size_t size,
 
 /* --- queues --------------------------------------------------------------------- */
 
+static void stop_asking(struct vblk *dev, const struct queue *q)
+{
+	if (dev->asking == q)
+		dev->asking = NULL;
+}
+
 /* The ring cannot be trusted: the queue stops, the device needs a reset. */
-int vblk_distrust(struct queue *q, const char *section)
+int vblk_distrust(struct vblk *dev, struct queue *q, const char *section)
 {
 	q->section = section;
 	vblk_shared_store(&q->faulted, 1);
+	stop_asking(dev, q);
 	return VBLK_EGUEST;
 }
 
@@ -184,8 +191,7 @@ void vblk_unfetch(struct vblk *dev, struct queue *q)
 		free_slot(q, &q->slot[q->parsed]);
 	q->parsed = VBLK_NONE;
 	q->miss.len = 0;
-	if (dev->asking == q)
-		dev->asking = NULL;
+	stop_asking(dev, q);
 }
 
 /* Requests of an earlier life that were not replayed stay in the log. */
@@ -275,7 +281,7 @@ static int attach(struct vblk *dev, struct queue *q)
 	int r = vblk_mem_attach(dev, q);
 
 	if (r == VBLK_EGUEST)
-		return vblk_distrust(q, "2.7");
+		return vblk_distrust(dev, q, "2.7");
 	if (r != VBLK_OK)
 		return r;
 	q->miss.len = 0;
@@ -311,8 +317,7 @@ static void consume(struct vblk *dev, struct queue *q, struct slot *s)
 	q->miss.len = 0;
 	q->attempts = 0;
 	q->absent = false;
-	if (dev->asking == q)
-		dev->asking = NULL;
+	stop_asking(dev, q);
 }
 
 /* No status byte can be found, but the head is valid (spec/trust.md). */
@@ -322,7 +327,7 @@ static int contain(struct vblk *dev, struct queue *q, struct slot *s,
 	if (dev->cfg.fault_policy == VBLK_STOP) {
 		q->parsed = VBLK_NONE;
 		free_slot(q, s);
-		return vblk_distrust(q, section);
+		return vblk_distrust(dev, q, section);
 	}
 	consume(dev, q, s);
 	q->section = section;

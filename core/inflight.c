@@ -114,17 +114,17 @@ void vblk_log_published(struct vblk_inflight *log, uint16_t used)
  * done, and the queue stands where the last life left it. EGUEST: log and ring
  * contradict each other.
  */
-int vblk_log_recover(struct queue *q, uint16_t used)
+int vblk_log_recover(struct vblk *dev, struct queue *q, uint16_t used)
 {
 	struct vblk_inflight *log = q->log;
 	uint16_t head = log->last_batch_head;
 	uint16_t batch = (uint16_t)(used - log->used_idx);
 
 	if (batch > q->size)
-		return vblk_distrust(q, "2.7.8");
+		return vblk_distrust(dev, q, "2.7.8");
 	for (uint16_t i = 0; i < batch; i++) {
 		if (head >= q->size)
-			return vblk_distrust(q, "2.7.8");
+			return vblk_distrust(dev, q, "2.7.8");
 		/* may be 0 already: a crash in the middle of this very walk */
 		log->desc[head].inflight = 0;
 		head = log->desc[head].next;

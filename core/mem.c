@@ -74,8 +74,8 @@ static int piece(struct vblk *dev, struct queue *q, struct vblk_range *r,
 	*n = (uint32_t)left;
 	r->gpa += left;
 	r->len -= left;
-	if (on_demand(dev))
-		m->used = dev->tick;
+	if (on_demand(dev) && m->used != dev->tick)
+		m->used = dev->tick - (dev->asking && dev->asking != q);
 	return mem_id(dev, m);
 }
 
@@ -177,6 +177,8 @@ static int area_walk(struct vblk *dev, struct queue *q, struct area *a,
 
 	a->mem = NULL;
 	a->host = NULL;
+	if (r.len - 1u > ~r.gpa)
+		return VBLK_EGUEST;     /* memory does not go round */
 	while (r.len > 0) {
 		int id = piece(dev, q, &r, &host, &n);
 
@@ -307,7 +309,7 @@ int vblk_mem_revoke(struct vblk *dev, vblk_gpa gpa, uint64_t len)
 
 			if (under_ring(q, m)) {
 				vblk_mem_detach(dev, q);
-				(void)vblk_distrust(q, "2.7");
+				(void)vblk_distrust(dev, q, "2.7");
 			}
 		}
 		if (m->state == MEM_LIVE && !(m->r.perm & VBLK_TRANSIENT))
@@ -422,7 +424,14 @@ int vblk_missing(struct vblk *dev, uint16_t queue, struct vblk_range *out,
 	q = &dev->queue[queue];
 	if (q->miss.len == 0)
 		return 0;
-	dev->tick++;
+	/*
+	 * One queue at a time: from here to the poll that gets through, what it
+	 * touches is promised to it (used is tick), what others touch is not.
+	 */
+	if (dev->asking && dev->asking != q)
+		return 0;
+	if (!dev->asking)
+		dev->tick++;
 	dev->asking = q;
 	if (q->parsed != VBLK_NONE) {
 		const struct slot *s = &q->slot[q->parsed];

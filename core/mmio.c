@@ -169,7 +169,8 @@ uint64_t vblk_mmio_read(const struct vblk_mmio *m, uint64_t offset,
 	uint8_t b[8];
 
 	if (offset < CONFIG)    /* 4.2.2.2 allows only aligned 32-bit access */
-		return size == 4 ? read_register(m, (uint32_t)offset) : 0;
+		return size == 4 && offset % 4u == 0
+		       ? read_register(m, (uint32_t)offset) : 0;
 	if (offset >= VBLK_MMIO_BYTES || size > sizeof(b))
 		return 0;
 	vblk_config_read(m->dev, (uint32_t)offset - CONFIG, b, size);
@@ -327,8 +328,9 @@ unsigned vblk_mmio_write(struct vblk_mmio *m, uint64_t offset, unsigned size,
 	uint8_t b[8];
 
 	if (offset < CONFIG)
-		return size == 4 ? write_register(m, (uint32_t)offset,
-						  (uint32_t)value) : 0;
+		return size == 4 && offset % 4u == 0
+		       ? write_register(m, (uint32_t)offset, (uint32_t)value)
+		       : 0;
 	if (offset >= VBLK_MMIO_BYTES || size > sizeof(b) || m->resetting)
 		return 0;
 	vblk_put(b, value, size);

@@ -145,16 +145,16 @@ static int next_head(struct vblk *dev, struct queue *q, uint16_t *head)
 		if (idx == q->next_avail)
 			return 0;
 		if ((uint16_t)(idx - q->next_avail) > q->size)
-			return vblk_distrust(q, "2.7.13.3");
+			return vblk_distrust(dev, q, "2.7.13.3");
 		q->seen_avail = idx;
 		vblk_rmb();     /* idx before entries and descriptors */
 	}
 	*head = avail16(dev, q, VBLK_AVAIL_RING +
 			2u * (q->next_avail & (q->size - 1u)));
 	if (*head >= q->size)
-		return vblk_distrust(q, "2.7.6");
+		return vblk_distrust(dev, q, "2.7.6");
 	if (bit_get(q->taken, *head))
-		return vblk_distrust(q, "2.7.13.1");
+		return vblk_distrust(dev, q, "2.7.13.1");
 	return 1;
 }
 
@@ -264,7 +264,7 @@ int vblk_split_begin(struct vblk *dev, struct queue *q)
 			vblk_load16((struct vblk_le16 *)(void *)p));
 	}
 	if (again)
-		r = vblk_log_recover(q, q->next_used);
+		r = vblk_log_recover(dev, q, q->next_used);
 	else if (log_of(q))
 		vblk_log_begin(log_of(q), q->size, q->next_used);
 	q->published = q->next_used;

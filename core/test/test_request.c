@@ -359,7 +359,7 @@ START_TEST(spec_5_2_6__data_where_no_memory_is)
 {
 	static const uint64_t bad[] = { 0, RAM - SECTOR, RAM - 1,
 					RAM + RAM_LEN - 1, RAM + RAM_LEN,
-					UINT64_MAX - 511, UINT64_MAX };
+					UINT64_MAX - 511 };
 	struct vblk_config c = everything();
 
 	rig_start(&c);
@@ -842,6 +842,8 @@ static const struct broken broken[] = {
 	/* writable beyond 2^64 */
 	{ "2.7.5", { OUT(DATA, 16), IN(UINT64_MAX, 2) }, 2 },
 	{ "2.7.5", { OUT(DATA, 16), IN(UINT64_MAX - 9, 0xffffffff) }, 2 },
+	/* readable beyond it */
+	{ "2.7.5", { OUT(DATA, 16), OUT(UINT64_MAX, 2), IN(DATA + 64, 1) }, 3 },
 	/* status where no memory is */
 	{ "5.2.6", { OUT(DATA, 16), IN(0x1000, 1) }, 2 },
 	{ "5.2.6", { OUT(DATA, 16), IN(RAM + RAM_LEN - 4, 5) }, 2 },

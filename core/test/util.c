@@ -185,7 +185,6 @@ void start_queue(uint16_t queue)
 
 int poll_queue(uint16_t queue)
 {
-	memset(rig.req, 0x5a, sizeof(rig.req));
 	return vblk_poll(rig.dev, queue, rig.req, RIG_REQS);
 }
 
@@ -302,7 +301,7 @@ static uint64_t buffer(uint32_t len)
 	uint64_t at = rig.next_buf;
 
 	rig.next_buf += (len + 31u) & ~15u;     /* never neighbours */
-	if (rig.next_buf > RAM + RAM_LEN) {
+	if (at <= RAM + RAM_LEN && rig.next_buf > RAM + RAM_LEN) {
 		at = DATA;
 		rig.next_buf = at + ((len + 31u) & ~15u);
 	}

@@ -101,7 +101,8 @@ struct vblk_hal {
 	 * where there is no register file. Bounded.
 	 * ACC-1 (lane) Called exactly once per access, reads and writes, perhaps
 	 *       later, in any order.
-	 * ACC-2 The driver sees value before its next instruction.
+	 * ACC-2 The driver sees value, and what this thread stored before the
+	 *       call, before its next instruction.
 	 * ACC-3 An access that is held never blocks other accesses, of this
 	 *       device or others.
 	 * ACC-4 (lane) A kick's access is answered before its requests are

@@ -50,7 +50,7 @@ extern "C" {
 #define VBLK_MAX_DESCS 512u     /* descriptors in an indirect table, 18..4096 */
 #endif
 #ifndef VBLK_MAX_ATTEMPTS
-#define VBLK_MAX_ATTEMPTS 4u    /* fetches of a chain that is not mapped, 1..16 */
+#define VBLK_MAX_ATTEMPTS 8u    /* fetches of a chain that is not mapped, 1..16 */
 #endif
 
 #define VBLK_MAX_QUEUE_SIZE 32768u /* 2.7 */
@@ -219,7 +219,8 @@ bool vblk_mem_evict(struct vblk *dev, struct vblk_region *out);
 
 /*
  * After EUNMAPPED: up to max ranges that queue waits for; returns how many.
- * Each lies between live regions and overlaps none.
+ * Each lies between live regions and overlaps none. 0: what it waits for still
+ * drains, or another queue asked first; poll again after a vblk_complete.
  */
 int vblk_missing(struct vblk *dev, uint16_t queue, struct vblk_range *out,
 		 size_t max);

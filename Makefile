@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# `make help` lists the targets. A variant is a compiler with its flags; each
+# builds into build/<variant>/, laid out like the sources. Suites of `make check`
+# are targets too: `make unit-gcc-san` runs one of them. V=1 shows the commands.
+
+GCC   := gcc
+CLANG := clang
+GXX   := g++
+CLANGXX := clang++
+PYTHON := python3
+
+WARN := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wmissing-prototypes \
+	-Wswitch-enum -Wvla -Wimplicit-fallthrough -Werror
+BASE := -std=c11 -g -Icore $(WARN)
+HOST := -D_GNU_SOURCE -Iports/common -Isim # beside the core
+SAN  := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
+	-fno-sanitize-recover=all
+SIMARCH  := -DVBLK_ARCH_H='"sim_arch.h"' -Isim
+TSANARCH := -DVBLK_ARCH_H='"tsan_arch.h"' -Icore/test
+
+# --- sources ------------------------------------------------------------------
+
+CORE     := $(sort $(wildcard core/*.c))
+HEADERS  := $(sort $(wildcard core/vblk/*.h))
+UNIT     := $(sort $(wildcard core/test/test_*.c))
+UNITHELP := $(sort $(filter-out $(UNIT) %/mq_threads.c %/bench.c, \
+	      $(wildcard core/test/*.c)))
+COMMON   := $(sort $(wildcard ports/common/*.c))
+STORE    := $(sort $(wildcard ports/common/test/*.c)) # one program
+SIM      := $(sort $(wildcard sim/*.c))
+SIMRUN   := $(sort $(wildcard sim/test/run_*.sh))
+DEMO     := $(sort $(wildcard sim/demo/*.c))
+TEMPLATE := $(sort $(wildcard ports/template/*.c))
+
+# --- variants -----------------------------------------------------------------
+
+VARIANTS := gcc clang gcc-san clang-san m32 tsan sim sim-clang sim-san demo \
+	    demo-clang cover cover-sim
+
+# Stores are tested through seams that only these four have
+STORETEST := -DSTORE_TEST
+gcc       := $(GCC) -O2 $(STORETEST)
+clang     := $(CLANG) -O2 $(STORETEST)
+gcc-san   := $(GCC) $(SAN) $(STORETEST) -Wno-conversion # UBSan's own arithmetic sets it off
+clang-san := $(CLANG) $(SAN) $(STORETEST)
+m32       := $(GCC) -m32 -O2 -Itools/minicheck
+tsan      := $(CLANG) -O1 -fsanitize=thread $(TSANARCH)
+sim       := $(GCC) -O2 $(SIMARCH)
+sim-clang := $(CLANG) -O2 $(SIMARCH)
+sim-san   := $(CLANG) $(SAN) -O2 $(SIMARCH)
+demo      := $(GCC) -O2
+demo-clang := $(CLANG) -O2
+cover     := $(GCC) -O0 --coverage
+cover-sim := $(GCC) -O0 --coverage $(SIMARCH)
+
+CHECKLIB = $(shell pkg-config --libs check)
+
+obj = $(patsubst %.c,build/$(1)/%.o,$(2))
+
+# The core is compiled as strict C11; what runs on Linux may use its functions.
+# m32 has no libcheck to link: tools/minicheck is all in its header.
+define variant
+build/$(1)/%.o: %.c Makefile
+	@mkdir -p $$(@D)
+	$$(call say,CC)$(firstword $($(1))) $(BASE) $(wordlist 2,99,$($(1))) \
+		$$(if $$(filter $$<,$(CORE)),,$(HOST)) -MMD -MP -c -o $$@ $$<
+
+build/$(1)/core/test/%: build/$(1)/core/test/%.o \
+		$(call obj,$(1),$(CORE) $(UNITHELP))
+	$$(call say,LD)$($(1)) -o $$@ $$^ $(if $(filter m32,$(1)),,$$(CHECKLIB)) \
+		-lpthread
+
+build/$(1)/test_store: $(call obj,$(1),$(CORE) $(COMMON) $(STORE))
+	$$(call say,LD)$($(1)) -o $$@ $$^ -luring -lpthread $$(CHECKLIB)
+
+build/$(1)/vblk-sim: $(call obj,$(1),$(CORE) $(SIM))
+	$$(call say,LD)$($(1)) -o $$@ $$^ -lpthread
+
+build/$(1)/vblk-demo: $(call obj,$(1),$(CORE) $(DEMO) $(COMMON))
+	$$(call say,LD)$($(1)) -o $$@ $$^ -luring -lpthread
+endef
+
+say = $(if $(V),,@$(if $(QUIET),,printf '  %s  %s\n' $(1) $@;))
+
+# --- what people type -----------------------------------------------------------
+
+.PHONY: all help demo check bench size cover lint format format-check clean
+all: build-gcc build/vblk-sim build/vblk-demo
+
+help:
+	@echo 'make             build the tests, the simulator and the demo'
+	@echo 'make demo        a simulated guest on a file: reads it, compares SHA-256'
+	@echo '                 DISK=path (else build/demo.img is made), WRITE=1, BREAK=1'
+	@echo 'make check       everything CI checks; ends with the count'
+	@echo 'make bench       what a request costs the core'
+	@echo 'make size        code, RAM and stack on four processors, against the limits'
+	@echo 'make cover       branch coverage of the core: build/cover/index.html'
+	@echo 'make lint        clang-tidy, cppcheck, shellcheck'
+	@echo 'make format      lay out the sources; format-check only looks'
+	@echo 'make clean       remove build/'
+	@echo
+	@echo 'make <suite>     one suite of check:'
+	@echo '$(SUITES)' | fold -s -w 60 | sed 's/^/                 /'
+
+demo:
+	@tools/deps demo
+	@$(MAKE) -s --no-print-directory build/vblk-demo
+	@DISK='$(DISK)' WRITE='$(WRITE)' BREAK='$(BREAK)' tools/demo
+
+check:
+	@tools/deps check
+	@tools/run-tests $(foreach s,$(SUITES),'$s=make --no-print-directory \
+		-kj$$(nproc) $s V=$(V) QUIET=1')
+
+bench:
+	@tools/deps bench
+	@$(MAKE) -s --no-print-directory build/gcc/core/test/bench
+	@build/gcc/core/test/bench
+
+size:
+	@tools/deps size
+	@tools/size
+
+lint:
+	@tools/deps lint
+	@tools/lint
+
+format:
+	@tools/deps format
+	@tools/format
+
+format-check:
+	@tools/deps format
+	@tools/format --check
+
+clean:
+	rm -rf build
+
+# --- suites of make check ---------------------------------------------------------
+
+SUITES := build-gcc build-clang headers \
+	  unit-gcc unit-clang unit-gcc-san unit-clang-san unit-m32 threads \
+	  store-gcc-san store-clang-san sim-smoke sim-smoke-san sim-run \
+	  template symbols size licence docs
+.PHONY: $(filter-out size,$(SUITES))
+
+# Sanitizers of this age lose their way where the kernel spreads addresses wider
+# than they were built for; without randomization they do not.
+PLAIN := $(shell setarch -R true 2>/dev/null && echo setarch -R)
+
+# Programs one after the other; all of them run, one failure fails the suite.
+# A suite without programs is a failure, not a pass.
+define run
+	@test -n '$(strip $(1))' || { echo 'nothing to run'; exit 1; }
+	@rc=0; for p in $(1); do echo "# $$p"; timeout 300 $(PLAIN) $$p || rc=1; done; \
+	exit $$rc
+endef
+
+units = $(UNIT:%.c=build/$(1)/%)
+
+build-gcc: $(call units,gcc) build/gcc/test_store build/sim/vblk-sim \
+	build/demo/vblk-demo
+build-clang: $(call units,clang) build/clang/test_store \
+	build/sim-clang/vblk-sim build/demo-clang/vblk-demo
+
+$(foreach v,gcc clang gcc-san clang-san m32, \
+	$(eval unit-$v: $(call units,$v); $$(call run,$$^)))
+$(foreach v,gcc-san clang-san, \
+	$(eval store-$v: build/$v/test_store; $$(call run,$$^)))
+
+# Each header alone, as C11 and as C++17, by both compilers.
+headers:
+	@set -e; for h in $(HEADERS:core/%=%); do \
+	for c in $(GCC) $(CLANG); do echo "#include \"$$h\"" | \
+		$$c $(BASE) -fsyntax-only -x c -; done; \
+	for c in $(GXX) $(CLANGXX); do echo "#include \"$$h\"" | \
+		$$c -std=c++17 -Icore -Wall -Wextra -Wpedantic -Wconversion \
+			-Werror -fsyntax-only -x c++ -; done; done
+
+threads: build/tsan/core/test/mq_threads
+	$(call run,$^)
+
+sim-smoke: build/sim/vblk-sim
+	build/sim/vblk-sim --smoke
+
+sim-smoke-san: build/sim-san/vblk-sim
+	$(PLAIN) build/sim-san/vblk-sim --smoke
+
+sim-run: build/vblk-sim build/vblk-demo
+	$(call run,$(SIMRUN))
+
+# A port starts as a copy of the template: it compiles, and what it calls exists.
+template: $(call obj,gcc,$(TEMPLATE) $(CORE)) $(call obj,clang,$(TEMPLATE))
+	@test -n '$(TEMPLATE)' || { echo 'no template'; exit 1; }
+	$(GCC) -nostartfiles -Wl,--entry=0 -o build/gcc/template \
+		$(call obj,gcc,$(TEMPLATE) $(CORE))
+
+symbols:
+	@tools/symbols $(CORE)
+
+licence:
+	@tools/spdx
+
+docs:
+	@tools/one-request-check
+
+# --- coverage ---------------------------------------------------------------------
+
+cover:
+	@tools/deps cover
+	@rm -rf build/cover build/cover-sim
+	@$(MAKE) -s --no-print-directory cover-run
+	@tools/cover
+
+.PHONY: cover-run
+cover-run: $(call units,cover) build/cover-sim/vblk-sim
+	build/cover-sim/vblk-sim --smoke
+	$(call run,$(call units,cover))
+
+# ----------------------------------------------------------------------------------
+
+# Short names for what people run by hand
+build/vblk-sim: build/sim/vblk-sim
+build/vblk-demo: build/demo/vblk-demo
+build/vblk-sim build/vblk-demo:
+	@ln -sf $(patsubst build/%,%,$<) $@
+
+$(foreach v,$(VARIANTS),$(eval $(call variant,$v)))
+
+.SECONDARY:
+-include $(wildcard $(addprefix build/*/,core/*.d core/test/*.d sim/*.d \
+	sim/demo/*.d ports/*/*.d ports/*/test/*.d))

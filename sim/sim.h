@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The simulator: one seed decides the guests, the hypervisor, the stores, every
+ * delay and every fault. The parts, each a file:
+ *
+ *   world.c    scheduler: whose turn it is; kill and resume; quiescence
+ *   guest.c    drivers on guest CPUs, from well-behaved to hostile
+ *   hostile.c  what a hostile driver does, act by act
+ *   hyper.c    the hypervisor: events, memory regimes, interrupts; the HAL
+ *   store.c    a disk that reorders, delays, tears, fails, forgets
+ *   oracle.c   what each sector may hold, and how requests may end
+ *   bus.c      guest memory between the two sides
+ *   trace.c    a timeline to look at
+ *
+ * The core below is the real one, built with the recording accessors.
+ */
+#ifndef SIM_SIM_H
+#define SIM_SIM_H
+
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "bus.h"
+#include "rng.h"
+#include "vblk/hal.h"
+
+#define MAX_DISKS    3u         /* devices behind one event source */
+#define MAX_CPUS     4u
+#define SIM_QUEUES   4u         /* of one device */
+#define SIM_QSIZE    128u       /* entries of a queue, at most */
+#define SIM_DEPTH    32u        /* requests a driver has in flight per queue */
+#define SIM_SLOTS    32u
+#define SIM_SEGS     40u
+#define MAX_COUNT    8u         /* sectors in a request */
+#define MAX_CUTS     24u        /* descriptors of a request, at most */
+#define DISK_SECTORS 512u
+#define SECTOR       512u
+#define MAX_GAP      16u        /* bytes between a request's sectors */
+#define TABLE_AT     (32u + MAX_COUNT * (SECTOR + MAX_GAP))
+#define SLOT_BYTES   (TABLE_AT + 16u * (MAX_CUTS + 2u))
+#define GUEST_BASE   UINT64_C(0x40000000) /* where RAM lies for the guest */
+
+enum regime { WHOLE, DEMAND, WINDOW };
+
+/* What a run is like; a profile fixes some, the seed chooses the rest. */
+struct knobs {
+	const char *profile;
+	uint64_t seed, steps;
+	uint32_t requests;      /* stop after so many completed; 0: steps decide */
+	unsigned disks, cpus, queues, qsize, depth, burst;
+	enum regime regime;
+	bool transient, doorbell, level, event_idx, indirect, simple, weak;
+	bool no_log, no_rmb, no_wmb, no_mb;
+	uint32_t hostile;       /* one bad act in so many requests; 0: never */
+	uint32_t acts;          /* bit per enum act that may happen */
+	uint32_t fail;          /* one store error in so many operations */
+	uint32_t revoke;        /* one revocation in so many steps */
+	uint32_t reset;         /* one reset by the driver in so many steps */
+	uint32_t kill;          /* one kill of the back end in so many steps */
+	uint32_t crash;         /* one crash of the host in so many steps */
+	uint64_t kill_hal;      /* kill at this HAL call; 0: no */
+	uint64_t kill_access;   /* kill at this access to guest memory */
+	unsigned fault_policy;
+};
+
+/* --- oracle ------------------------------------------------------------------ */
+
+#define MAX_VALUES 6u
+
+struct values { uint64_t v[MAX_VALUES]; unsigned n; bool any; };
+
+struct oracle {
+	struct values now[DISK_SECTORS];     /* what a read may find */
+	struct values durable[DISK_SECTORS]; /* what a crash may leave */
+	uint64_t changed[DISK_SECTORS];      /* when it last was, completions */
+	uint64_t stamp;                      /* last one used */
+};
+
+void oracle_start(struct oracle *o);
+uint64_t oracle_stamp(struct oracle *o);
+void oracle_fill(uint64_t stamp, uint8_t *sector);
+/* The stamp, or ~0 if it is no sector that was ever written whole. */
+uint64_t oracle_stamp_of(const uint8_t *sector);
+
+/* --- stores -------------------------------------------------------------------- */
+
+struct op {
+	bool busy;
+	struct vblk_req req;
+	uint64_t due, flush_seq;
+	uint32_t moved;         /* sectors transferred so far */
+};
+
+struct disk {
+	uint8_t  cur[DISK_SECTORS * SECTOR], stable[DISK_SECTORS * SECTOR];
+	uint64_t done_seq[DISK_SECTORS]; /* first write DONE since durable; or 0 */
+	bool     dirty[DISK_SECTORS];
+	struct op op[SIM_QUEUES * SIM_SLOTS];
+	unsigned in_flight, limit;
+	uint64_t seq;
+};
+
+/* --- guest ---------------------------------------------------------------------- */
+
+enum act {
+	ACT_DESC, ACT_HEADER, ACT_AVAIL, ACT_USED, ACT_TABLE, ACT_BAD_HEAD,
+	ACT_SAME_HEAD, ACT_IDX_AHEAD, ACT_LOOP, ACT_ZERO_LOOP, ACT_NESTED,
+	ACT_TABLE_LEN, ACT_NO_MEMORY, ACT_WRAP, ACT_NO_STATUS,
+	ACT_SHORT_HEADER, ACT_TYPE, ACT_BEYOND, ACT_ODD_LENGTH, ACT_ORDER,
+	ACT_EXTENT, ACT_LONG, ACT_REGISTER, ACT_KICK, ACT_RESET,
+	ACT_QUEUE_OFF, ACT_QUEUE_RESET, ACTS
+};
+
+extern const char *const act_name[ACTS];
+
+enum request_state { R_FREE, R_BUILT, R_THERE };
+
+struct request {
+	uint8_t  state;
+	uint8_t  type;          /* VBLK_T_ */
+	bool     bad;           /* a hostile act is in it: any end will do */
+	uint32_t sector, count;
+	uint32_t flags;
+	uint64_t stamp;
+	uint64_t covers;        /* FLUSH: completions before it */
+	uint16_t desc[MAX_CUTS + 2u], descs;
+	uint32_t mem;           /* its buffers, offset in RAM: header, sectors,
+				 * status; at TABLE_AT an indirect table */
+	uint32_t gap;
+	uint32_t status;        /* offset in RAM */
+	uint16_t table;         /* descriptors in the table; 0: direct */
+	uint64_t born;
+};
+
+struct driver_queue {
+	uint16_t size, free[SIM_QSIZE], frees;
+	uint32_t desc, avail, used;     /* offsets in RAM */
+	uint16_t avail_idx, used_seen, kicked;
+	uint16_t by_head[SIM_QSIZE];    /* request, or 0xffff */
+	struct request req[SIM_DEPTH];
+	unsigned there, depth;          /* outstanding; most of it */
+	uint8_t  phase;                 /* of submitting */
+	bool     reaping;
+};
+
+enum driver_phase { D_INIT, D_RUN, D_RESET };
+
+struct driver {
+	unsigned disk;
+	enum driver_phase phase;
+	unsigned step;
+	int      cpu;                   /* that runs the script, or -1 */
+	int      irq_cpu;               /* that handles an interrupt, or -1 */
+	unsigned irq_step, irq_queue;
+	uint32_t irq_status;
+	bool     irq;                   /* pending latch (edge) */
+	bool     hostile, wce;
+	uint64_t features, accepted;
+	uint64_t completions;
+	struct driver_queue q[SIM_QUEUES];
+	unsigned stuck;
+	int      next_act;              /* second half of a hostile act, or -1 */
+	bool     lock[DISK_SECTORS];    /* a write or discard is outstanding */
+	uint16_t readers[DISK_SECTORS];
+};
+
+struct cpu {
+	bool     waiting;               /* in an access */
+	uint64_t value;
+	unsigned queue_turn;
+};
+
+/* --- world ----------------------------------------------------------------------- */
+
+#define HYPER_EVENTS 512u
+
+struct hyper_event { unsigned disk; uint64_t due; struct vblk_event e; };
+
+struct counts {
+	uint64_t requests, ok, ioerr, unsupp, bytes, kicks, irqs, accesses;
+	uint64_t acts[ACTS], hostile_done, hostile_ok, kills, crashes, resets;
+	uint64_t revokes, maps, unmaps, most_mapped, faults, hal_calls;
+	uint64_t steps, replays;
+};
+
+struct backend {                /* what dies with the process */
+	struct vblk *dev;
+	struct vblk_mmio mmio;
+	struct vblk_lane lane;
+	bool drain;
+	void *storage;
+	size_t storage_size;
+};
+
+struct kept {                   /* what survives it */
+	uint8_t blob[2][VBLK_MMIO_STATE_BYTES];
+	int     len[2];
+	unsigned valid;
+	struct vblk_inflight *log[SIM_QUEUES];
+};
+
+struct world {
+	struct knobs k;
+	struct rng rng;
+	uint64_t now, step;             /* virtual ns; scheduler turns */
+	unsigned disks, cpus;
+	struct backend be[MAX_DISKS];
+	struct kept kept[MAX_DISKS];
+	struct disk disk[MAX_DISKS];
+	struct oracle oracle[MAX_DISKS];
+	struct driver driver[MAX_DISKS];
+	struct cpu cpu[MAX_CPUS];
+	bool line[MAX_DISKS];
+	struct hyper_event event[HYPER_EVENTS];
+	unsigned events;
+	struct vblk_access access[MAX_CPUS]; /* unanswered, by CPU */
+	unsigned access_disk[MAX_CPUS];
+	uint32_t top;                   /* of RAM given out */
+	uint32_t low[MAX_DISKS], high[MAX_DISKS]; /* a disk's guest memory */
+	uint32_t granule, cap;          /* on demand: bytes; pages of a disk */
+	uint32_t mapped[MAX_DISKS];     /* pages, on demand */
+	uint32_t cut[MAX_DISKS][3];     /* where regions part, offsets in RAM */
+	unsigned cuts, slots;
+	bool quiet;                     /* no new requests */
+	bool died;
+	struct counts n;
+	jmp_buf *failed, killed;
+	FILE *trace;
+	bool trace_more;
+	char expected[160], came[160];
+};
+
+extern struct world *world;     /* the one that runs; for bus.c's sake */
+
+/* Ends the run: what was expected, and what came. */
+_Noreturn void sim_fail(const char *expected, const char *came, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* guest.c */
+void guest_start(struct world *w, unsigned disk);
+bool guest_turn(struct world *w, unsigned cpu);
+void guest_hook(void *w);
+bool guest_waits(const struct world *w);
+
+/* hostile.c: corrupts a request just built; or does something else that is bad */
+void hostile_spoil(struct world *w, struct driver *d, struct driver_queue *q,
+		   struct request *r, uint16_t head);
+bool hostile_turn(struct world *w, struct driver *d, unsigned cpu);
+void hostile_mutate(struct world *w, struct driver *d);
+void guest_access(struct world *w, unsigned cpu, unsigned disk, bool write,
+		  uint32_t offset, unsigned size, uint64_t value);
+void guest_restart(struct world *w, struct driver *d);
+uint32_t guest_sector(const struct request *r, uint32_t i);
+uint32_t guest_alloc(struct world *w, uint32_t bytes, uint32_t align);
+
+/* hyper.c */
+void hyper_start(struct world *w);
+void hyper_stop(struct world *w);
+void hyper_end(struct world *w);
+void hyper_push(struct world *w, unsigned disk, const struct vblk_event *e,
+		uint32_t delay);
+bool hyper_turn(struct world *w);
+bool hyper_waits(const struct world *w);
+void hyper_revoke(struct world *w);
+void hyper_kill(struct world *w);
+void hyper_crash(struct world *w);
+
+/* store.c */
+void disk_start(struct disk *d, struct rng *r);
+int disk_submit(struct world *w, unsigned disk, const struct vblk_req *req,
+		size_t n);
+bool disk_turn(struct world *w);
+bool disk_waits(const struct world *w);
+void disk_lose(struct world *w, unsigned disk, bool host);
+
+/* oracle.c */
+void oracle_submit(struct world *w, struct driver *d, struct request *r);
+void oracle_done(struct world *w, struct driver *d, struct request *r,
+		 uint8_t status, uint32_t len);
+void oracle_crash(struct world *w, unsigned disk);
+void oracle_quiet(struct world *w);
+
+/* trace.c */
+void trace_event(struct world *w, unsigned disk, unsigned id, uint64_t a,
+		 uint64_t b);
+void trace_end(struct world *w);
+
+/* world.c: true: all was well */
+bool world_run(const struct knobs *k, struct counts *n, FILE *trace,
+	       char *why, size_t why_size);
+
+#endif
