@@ -310,14 +310,13 @@ static void answer(struct vblk *dev, struct queue *q, struct slot *s,
 }
 
 /* The chain leaves the ring; what was said of its memory is settled. */
-static void consume(struct vblk *dev, struct queue *q, struct slot *s)
+static void consume(struct queue *q, struct slot *s)
 {
 	vblk_split_take(q, s->head);
 	q->parsed = VBLK_NONE;
 	q->miss.len = 0;
 	q->attempts = 0;
 	q->absent = false;
-	stop_asking(dev, q);
 }
 
 /* No status byte can be found, but the head is valid (spec/trust.md). */
@@ -329,7 +328,7 @@ static int contain(struct vblk *dev, struct queue *q, struct slot *s,
 		free_slot(q, s);
 		return vblk_distrust(dev, q, section);
 	}
-	consume(dev, q, s);
+	consume(q, s);
 	q->section = section;
 	q->stats.contained++;
 	give_back(dev, q, s->head, 0);
@@ -368,12 +367,12 @@ static int next_slot(struct vblk *dev, struct queue *q, struct slot **out)
 	if (!fetch_again(dev, q))
 		return VBLK_EUNMAPPED;
 	s = &q->slot[q->free];
+	q->miss.len = 0;
 	r = vblk_split_fetch(dev, q, s, &c);
 	if (r != 1)
 		return r;
 	q->free = s->next;
 	q->parsed = s->req.tag;
-	q->miss.len = 0;
 	s->state = SLOT_PARSED;
 	vblk_chain_parse(dev, s, &c);
 	*out = s;
@@ -398,7 +397,7 @@ static int step(struct vblk *dev, struct queue *q, struct vblk_req *out)
 		r = contain(dev, q, s, "5.2.6");
 		return r == VBLK_OK ? 2 : r;
 	}
-	consume(dev, q, s);
+	consume(q, s);
 	if (s->answer != ANSWER_STORE) {
 		answer(dev, q, s, s->answer == ANSWER_ID ? (uint8_t)VBLK_S_OK
 							 : s->answer, 0);
@@ -428,16 +427,16 @@ int vblk_poll(struct vblk *dev, uint16_t queue, struct vblk_req *out,
 		return VBLK_EGUEST;
 	if (!q->attached)
 		r = attach(dev, q);
-	if (r != VBLK_OK)
-		return r;
-	vblk_split_quiet(dev, q);
+	if (r == VBLK_OK)
+		vblk_split_quiet(dev, q);
 	/* chains answered here count too, or a guest could keep us here */
-	for (size_t i = 0; i < max; i++) {
+	for (size_t i = 0; i < max && r >= 0; i++) {
 		r = step(dev, q, &out[n]);
-		if (r <= 0)
+		if (r != VBLK_EUNMAPPED)
+			stop_asking(dev, q);
+		if (r == 0)
 			break;
-		if (r == 1)
-			n++;
+		n += r == 1;
 	}
 	return n == 0 && r < 0 ? r : n;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What a request costs the core: nanoseconds per 4 KiB read and write, with a
- * store that is done at once and moves nothing. Only the device's part is timed,
- * a batch at a time; the guest fills and empties the ring between. Beside it, on
- * the same ring and in the same run:
+ * store that is done at once and moves nothing. Only the device's part is
+ * timed, a batch at a time; the guest fills and empties the ring between.
+ * Beside it, on the same ring and in the same run:
  *
  *     floor    a device that checks nothing: it reads index, entry, descriptors
  *              and header, writes status, used element and index
@@ -129,8 +129,8 @@ static void calibrate(void)
 }
 
 /*
- * Nanoseconds of a batch: the mean without the slowest tenth, in which others on
- * this machine ran. (A median would show the steps of the timer.)
+ * Nanoseconds of a batch: the mean without the slowest tenth, in which others
+ * on this machine ran. (A median would show the steps of the timer.)
  */
 static double undisturbed(double *batch, unsigned n)
 {
@@ -289,7 +289,7 @@ static void lane_device(uint16_t queue)
 	} while (more);
 }
 
-/* No checks, no slots, one queue; where it stands is handed over from the core. */
+/* No checks, no slots; where the queue stands is handed over from the core. */
 static struct vblk_queue_pos floor_at[QUEUES];
 static volatile uint64_t sink;
 
@@ -458,7 +458,7 @@ static double throughput(unsigned threads)
 	return 4.0 * REQUESTS * threads / began / 1e6;
 }
 
-/* --- notifications: a guest that keeps 32 in flight, asleep until an interrupt  */
+/* --- notifications: a guest keeps 32 in flight, asleep until interrupted -- */
 
 struct traffic { double kicks, irqs; };
 
@@ -471,7 +471,7 @@ static bool wants_kick(const struct side *s, uint16_t added)
 	return (uint16_t)(s->next_avail - event - 1u) < added;
 }
 
-/* What came back; sent again, with a kick if the device wants one, if `again`. */
+/* Takes what came back; if `again`, sends it again and kicks if need be. */
 static unsigned turn_round(struct side *s, bool again, struct traffic *t)
 {
 	uint16_t now = vblk_le16_get(vblk_load16(&s->m->used[USED_IDX]));
@@ -624,9 +624,9 @@ static void machine(const char *command)
 	       "compiler  %s\n",
 	       command, model, sysconf(_SC_NPROCESSORS_ONLN), load,
 	       __VERSION__);
-	printf("method    %u repeats in turn of %u requests, timed a batch at a "
-	       "time, without the\n          slowest tenth; timer of %.0f ns "
-	       "subtracted per batch\n",
+	printf("method    %u repeats in turn of %u requests, timed by batches; "
+	       "the slowest tenth\n          left out, timer of %.0f ns "
+	       "subtracted\n",
 	       REPEATS, REQUESTS, tick_cost * ns_per_tick);
 	printf("          median (quartiles), ns per request of 4 KiB\n\n");
 }

@@ -2,17 +2,18 @@
 /*
  * One device, four queues, four lanes on four threads, four guest threads: what
  * vblk.h says of queues and threads, for ThreadSanitizer (with tsan_arch.h) and
- * natively. Stores finish out of order and refuse; guests verify every byte they
- * read; guest 0 touches registers while the lanes run. Between rounds the lanes
- * are parked: counters, and a reset that waits for requests of every lane.
+ * natively. Stores finish out of order and refuse; guests verify every byte
+ * they read; guest 0 touches registers while the lanes run. Between rounds the
+ * lanes are parked: counters, and a reset that waits for every lane's requests.
  *
  *     mq_threads            exit status 0: all as promised
  *     mq_threads --share    lane 1 serves queue 0 as well, which is forbidden:
  *                           ThreadSanitizer must complain
  *
- * Threads tell each other of kicks and interrupts by relaxed counters with fences
- * around them, which order the hardware but which ThreadSanitizer does not see:
- * an acquire there would make every missing order in the core look right.
+ * Threads tell each other of kicks and interrupts by relaxed counters with
+ * fences around them, which order the hardware but which ThreadSanitizer does
+ * not see: an acquire there would make every missing order in the core look
+ * right.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -47,7 +48,7 @@ struct page {                   /* a request; 16-aligned parts */
 
 struct memory {
 	struct vblk_desc desc[QUEUE_SIZE];
-	struct vblk_le16 avail[4u + QUEUE_SIZE];        /* rings are 16-aligned */
+	struct vblk_le16 avail[4u + QUEUE_SIZE]; /* 16-aligned, as all here */
 	uint8_t pad0[8];
 	struct vblk_le16 used[4u + 4u * QUEUE_SIZE];
 	uint8_t pad1[8];
@@ -584,7 +585,7 @@ static void check_counters(uint64_t all)
 	       (unsigned long long)kicks, (unsigned long long)irqs);
 }
 
-/* Requests of every lane are in flight; the reset is answered after the last. */
+/* Requests of every lane are in flight; the answer comes after the last. */
 static void reset(void)
 {
 	struct vblk_event e = { .kind = VBLK_EV_ACCESS };

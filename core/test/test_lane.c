@@ -536,6 +536,51 @@ START_TEST(bound__drain_says_that_there_is_more)
 }
 END_TEST
 
+/* vhost-user: no registers, and a platform that cannot cancel. */
+START_TEST(hal__least_platform)
+{
+	struct vblk_config c = queues(2);
+	struct op o;
+
+	recorder();
+	rig_start(&c);
+	expect(vblk_lane_init(&lane, rig.dev, NULL, 2, &least, &hal), VBLK_OK);
+	o = ask(1, VBLK_T_IN, 0, SECTOR);
+	(void)ask(0, VBLK_T_IN, 0, SECTOR);
+	expect(poll_queue(0), 1);       /* somebody else serves queue 0 */
+	vblk_lane_resume(&lane);
+	(void)vblk_lane_drain(&lane);
+	calls("us");
+	stop_event();
+	expect(vblk_lane_stopped(&lane), false);
+	all_done();
+	expect(vblk_lane_drain(&lane), false);
+	calls("u");
+	expect(vblk_lane_stopped(&lane), true);
+	used_is(1, o.head, 513);
+}
+END_TEST
+
+START_TEST(hal__platform_that_cannot_cancel)
+{
+	struct vblk_config c = queues(1);
+	struct vblk_hal h = full;
+
+	lane_up(&c);
+	h.cancel = NULL;
+	expect(vblk_lane_init(&lane, rig.dev, &rig.mm, 1, &h, &hal), VBLK_OK);
+	(void)ask(0, VBLK_T_IN, 0, SECTOR);
+	guest_wr(NOTIFY, 0);
+	(void)vblk_lane_drain(&lane);
+	quiet();
+	guest_wr(STATUS, 0);
+	calls("v");
+	all_done();
+	(void)vblk_lane_drain(&lane);
+	calls("vrd");
+}
+END_TEST
+
 /* --- SIG ----------------------------------------------------------------------------------- */
 
 START_TEST(hal_SIG_2__up_for_each_obligation)
@@ -955,6 +1000,42 @@ START_TEST(hal_MAP_1__on_demand_within_the_cap)
 }
 END_TEST
 
+/* Whichever has requests is served, whatever the other waits for. */
+START_TEST(hal_MAP_1__queues_do_not_wait_for_each_other)
+{
+	struct vblk_config c = on_demand();
+	uint16_t q = (uint16_t)_i;
+	struct op o;
+
+	c.num_queues = 2;
+	c.regions = 12;
+	recorder();
+	rig_open_bare(&c);
+	(void)ram_new(RAM, RAM_LEN);
+	vblk_mmio_init(&rig.mm, rig.dev, 0, NULL);
+	expect(vblk_lane_init(&lane, rig.dev, &rig.mm, 3, &full, &hal),
+	       VBLK_OK);
+	expect(mmio_negotiate(vblk_features(rig.dev)), 11);
+	mmio_queue(0);
+	mmio_queue(1);
+	guest_wr(STATUS, 15);
+	for (unsigned i = 0; i < 20; i++)
+		(void)vblk_lane_drain(&lane);
+	for (unsigned i = 0; i < 5; i++) {
+		rig.next_buf = DATA + 0x4000 * i;
+		o = ask(q, VBLK_T_IN, 0, SECTOR);
+		guest_wr(NOTIFY, q);
+		hal.taken = 0;
+		for (unsigned k = 0; k < 20; k++)
+			(void)vblk_lane_drain(&lane);
+		expect(hal.taken, 1);
+		all_done();
+		(void)vblk_lane_drain(&lane);
+		used_is(q, o.head, 513);
+	}
+}
+END_TEST
+
 START_TEST(hal_MAP_2__no_such_memory)
 {
 	struct vblk_config c = on_demand();
@@ -1011,6 +1092,31 @@ START_TEST(hal_MAP_2__busy_gives_up_regions_then_waits)
 		;
 	expect(hal.taken, 2);
 	(void)o;
+}
+END_TEST
+
+/* Regions so small that the rings alone fill the table: it ends. */
+START_TEST(bound__mapping_that_gets_nowhere)
+{
+	struct vblk_config c = on_demand();
+	unsigned n = 0;
+
+	recorder();
+	rig_open_bare(&c);
+	(void)ram_new(RAM, RAM_LEN);
+	hal.map_span = 16;
+	vblk_mmio_init(&rig.mm, rig.dev, 0, NULL);
+	expect(vblk_lane_init(&lane, rig.dev, &rig.mm, 1, &full, &hal),
+	       VBLK_OK);
+	expect(mmio_negotiate(vblk_features(rig.dev)), 11);
+	mmio_queue(0);
+	guest_wr(STATUS, 15);
+	while (vblk_lane_drain(&lane))
+		ck_assert_msg(n++ < 20, "expected an end of draining");
+	ck_assert_msg(hal.most <= 9, "mapped: expected at most 9, came %u",
+		      hal.most);
+	guest_wr(STATUS, 0);
+	expect(rd(STATUS), 0);
 }
 END_TEST
 
@@ -1163,6 +1269,8 @@ static void add(TCase *tc)
 	tcase_add_test(tc, hal_SUB_3__status_of_a_done);
 	tcase_add_test(tc, bound__drain_is_fair_and_ends);
 	tcase_add_test(tc, bound__drain_says_that_there_is_more);
+	tcase_add_test(tc, hal__least_platform);
+	tcase_add_test(tc, hal__platform_that_cannot_cancel);
 	tcase_add_test(tc, hal_SIG_2__up_for_each_obligation);
 	tcase_add_test(tc, hal_SIG_2__fault_is_signalled_once);
 	tcase_add_test(tc, hal_SIG_3__down_after_all_is_acknowledged);
@@ -1176,8 +1284,11 @@ static void add(TCase *tc)
 	tcase_add_test(tc, hal_SAV_1__save_before_the_answer);
 	tcase_add_test(tc, hal__lanes_serve_their_queues);
 	tcase_add_test(tc, hal_MAP_1__on_demand_within_the_cap);
+	tcase_add_loop_test(tc, hal_MAP_1__queues_do_not_wait_for_each_other, 0,
+			    2);
 	tcase_add_test(tc, hal_MAP_2__no_such_memory);
 	tcase_add_test(tc, hal_MAP_2__busy_gives_up_regions_then_waits);
+	tcase_add_test(tc, bound__mapping_that_gets_nowhere);
 	tcase_add_test(tc, hal_MAP_1__a_region_that_is_none_is_given_back);
 	tcase_add_test(tc,
 		       hal_MAP_4__unmap_once_when_the_last_request_is_done);

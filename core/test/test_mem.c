@@ -843,7 +843,7 @@ START_TEST(mem__stop_forgets_what_was_missing)
 }
 END_TEST
 
-/* Two queues wait; each asks for its own. */
+/* Two queues wait; one asks at a time, each for its own. */
 START_TEST(mem__queues_wait_apart)
 {
 	struct vblk_config c = on_demand();
@@ -856,12 +856,84 @@ START_TEST(mem__queues_wait_apart)
 	expect(poll_queue(1), VBLK_EUNMAPPED);
 	expect(vblk_missing(rig.dev, 1, &r, 1), 1);
 	expect(r.gpa, rig.ring[1].desc);
-	expect(vblk_missing(rig.dev, 0, &r, 1), 1);
-	expect(r.gpa, rig.ring[0].desc);
+	expect(vblk_missing(rig.dev, 0, &r, 1), 0);
 	expect(vblk_queue_stop(rig.dev, 1, NULL), VBLK_OK);
 	expect(vblk_missing(rig.dev, 0, &r, 1), 1);
+	expect(r.gpa, rig.ring[0].desc);
 	(void)map_all(0);
 	expect(poll_queue(0), 0);
+}
+END_TEST
+
+/* What another queue touches meanwhile is not promised to the one that asks. */
+START_TEST(mem__other_queues_go_on)
+{
+	struct vblk_config c = on_demand();
+	struct vblk_region old;
+	struct vblk_range r;
+
+	c.num_queues = 2;
+	c.regions = 12;
+	demand_start(&c);
+	expect(poll_queue(1), VBLK_EUNMAPPED);
+	page_in(RAM + 0x8000);
+	page_in(RAM + 0xc000);
+	page_in(RAM + 0xd000);
+	expect(poll_queue(1), 0);
+	page_in(DATA);
+	expect(poll_queue(0), VBLK_EUNMAPPED);
+	expect(vblk_missing(rig.dev, 0, &r, 1), 1);
+	(void)ask(1, VBLK_T_FLUSH, 0, 0);
+	expect(poll_queue(1), 1);
+	done(1, 0, VBLK_S_OK);
+	expect(vblk_mem_evict(rig.dev, &old), true);
+	expect(old.gpa, DATA);
+}
+END_TEST
+
+/* Part of a range is there; a write asks for memory to read. */
+START_TEST(mem__missing_is_only_what_is_missing)
+{
+	struct vblk_config c = on_demand();
+	struct vblk_range r[4];
+	struct buf b[] = { OUT(DATA, 16), OUT(DATA + PAGE - 512, 1024),
+			   OUT(DATA + 3 * PAGE, 512), IN(DATA + 64, 1) };
+
+	demand_start(&c);
+	rings_in();
+	page_in(DATA);
+	put_header(DATA, VBLK_T_OUT, 0);
+	offer(0, chain(0, b, 4));
+	expect(poll_queue(0), VBLK_EUNMAPPED);
+	expect(vblk_missing(rig.dev, 0, r, 4), 2);
+	expect(r[0].gpa, DATA + PAGE);
+	expect(r[0].len, 512);
+	expect(r[0].perm, VBLK_READ);
+	expect(r[1].gpa, DATA + 3 * PAGE);
+	expect(r[1].perm, VBLK_READ);
+	page_in(DATA + PAGE);
+	page_in(DATA + 3 * PAGE);
+	expect(poll_queue(0), 1);
+	done(0, 0, VBLK_S_OK);
+	/* a table at the end of all memory */
+	put_desc(rig.ring[0].desc, 9, UINT64_MAX - 7, 32, INDIRECT, 0);
+	offer(0, 9);
+	expect(poll_queue(0), 0);
+	expect(vblk_missing(rig.dev, 0, r, 4), 0);
+}
+END_TEST
+
+/* Revoked before its rings were ever looked at: nothing to fault yet. */
+START_TEST(hal_MAP_4__revoke_before_the_first_poll)
+{
+	struct vblk_config c = plain();
+	struct vblk_region r;
+
+	rig_start(&c);
+	expect(vblk_mem_revoke(rig.dev, RAM, RAM_LEN), VBLK_OK);
+	expect(vblk_needs_reset(rig.dev), false);
+	expect(vblk_mem_reap(rig.dev, &r), true);
+	expect(poll_queue(0), VBLK_EGUEST);
 }
 END_TEST
 
@@ -910,6 +982,9 @@ static void add(TCase *tc)
 	tcase_add_test(tc, mem__missing_behind_a_revoked_region);
 	tcase_add_test(tc, mem__stop_forgets_what_was_missing);
 	tcase_add_test(tc, mem__queues_wait_apart);
+	tcase_add_test(tc, mem__other_queues_go_on);
+	tcase_add_test(tc, mem__missing_is_only_what_is_missing);
+	tcase_add_test(tc, hal_MAP_4__revoke_before_the_first_poll);
 	tcase_add_test(tc, trust__stop_while_waiting);
 }
 

@@ -182,6 +182,43 @@ START_TEST(spec_2_1_2__needs_reset_is_announced)
 }
 END_TEST
 
+/* A fault before the driver runs is not announced (2.1.2). */
+START_TEST(spec_2_1_2__no_notice_before_driver_ok)
+{
+	struct vblk_config c = two_queues();
+
+	fresh(&c);
+	start_queue(0);
+	offer(0, 99);
+	expect(poll_queue(0), VBLK_EGUEST);
+	expect(rd(STATUS), NEEDS_RESET);
+	expect(rd(INT_STATUS), 0);
+	(void)wr(INT_ACK, 2);
+	(void)wr(STATUS, 0);
+	expect(rd(STATUS), 0);
+}
+END_TEST
+
+START_TEST(spec_4_2_2__two_queues_stop)
+{
+	struct vblk_config c = two_queues();
+
+	mmio_up(&c);
+	for (uint16_t q = 0; q < 2; q++) {
+		(void)ask(q, VBLK_T_IN, 0, SECTOR);
+		expect(poll_queue(q), 1);
+		(void)wr(SEL, q);
+		expect(wr(READY, 0), VBLK_FX_SAVE | VBLK_FX_HOLD);
+	}
+	expect(vblk_mmio_settle(&rig.mm), false);
+	done(1, 0, VBLK_S_OK);
+	expect(vblk_mmio_settle(&rig.mm), false);
+	expect(rd(READY), 0);
+	expect(vblk_complete(rig.dev, 0, 0, VBLK_S_OK, 0), VBLK_OK);
+	expect(vblk_mmio_settle(&rig.mm), true);
+}
+END_TEST
+
 START_TEST(spec_2_4__reset_forgets_all)
 {
 	struct vblk_config c = two_queues();
@@ -677,6 +714,8 @@ static void add(TCase *tc)
 	tcase_add_test(tc, spec_2_1__bits_only_come);
 	tcase_add_test(tc, spec_2_1__nothing_before_driver_ok);
 	tcase_add_test(tc, spec_2_1_2__needs_reset_is_announced);
+	tcase_add_test(tc, spec_2_1_2__no_notice_before_driver_ok);
+	tcase_add_test(tc, spec_4_2_2__two_queues_stop);
 	tcase_add_test(tc, spec_2_4__reset_forgets_all);
 	tcase_add_test(tc, spec_4_2_2__reset_holds_until_drained);
 	tcase_add_test(tc, spec_4_2_2__queue_registers);

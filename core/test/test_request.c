@@ -382,6 +382,23 @@ START_TEST(spec_5_2_6__data_where_no_memory_is)
 }
 END_TEST
 
+/* The first of several ranges is nowhere: nothing of the rest is used. */
+START_TEST(spec_5_2_6__first_data_where_no_memory_is)
+{
+	struct vblk_config c = everything();
+	struct buf b[] = { OUT(DATA, 16), OUT(0x1000, SECTOR),
+			   OUT(DATA + 0x100, SECTOR), IN(DATA + 0x1000, 1) };
+	struct op o = { 0 };
+
+	rig_start(&c);
+	put_header(DATA, VBLK_T_OUT, 0);
+	o.status = DATA + 0x1000;
+	o.head = chain(0, b, 4);
+	offer(0, o.head);
+	answered(&o, VBLK_S_IOERR, 1);
+}
+END_TEST
+
 START_TEST(spec_2_7_5__readable_wrap)
 {
 	struct vblk_config c = everything();
@@ -970,6 +987,7 @@ static void add(TCase *tc)
 	tcase_add_test(tc, spec_5_2_6__short_header);
 	tcase_add_test(tc, spec_5_2_6__header_where_no_memory_is);
 	tcase_add_test(tc, spec_5_2_6__data_where_no_memory_is);
+	tcase_add_test(tc, spec_5_2_6__first_data_where_no_memory_is);
 	tcase_add_test(tc, spec_2_7_5__readable_wrap);
 	tcase_add_test(tc, spec_5_2_6_2__sector_range);
 	tcase_add_test(tc, spec_5_2_6__length_is_whole_sectors);

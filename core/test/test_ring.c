@@ -615,6 +615,28 @@ START_TEST(spec_2_7_7__event_index)
 }
 END_TEST
 
+/* After a restart the first one is sent whatever the driver suppressed. */
+START_TEST(spec_2_7_7__first_interrupt_after_a_restart)
+{
+	struct vblk_config c = with(_i ? VBLK_F_EVENT_IDX : 0);
+	struct vblk_queue_pos at = { 0, 0, false };
+	struct vblk_queue_addr a;
+
+	rig_open(&c);
+	a = addr_of(0);
+	expect(vblk_accept(rig.dev, vblk_features(rig.dev)), VBLK_OK);
+	expect(vblk_queue_start(rig.dev, 0, &a, &at, NULL), VBLK_OK);
+	put16(rig.ring[0].avail, 1);
+	put16(rig.ring[0].avail + 4 + 32, 0x4444);
+	for (unsigned i = 0; i < 3; i++) {
+		(void)ask(0, VBLK_T_FLUSH, 0, 0);
+		expect(poll_queue(0), 1);
+		done(0, 0, VBLK_S_OK);
+		expect(vblk_irq(rig.dev, 0), i == 0);
+	}
+}
+END_TEST
+
 /* The bit is a mask, and taken by the driver, not only offered. */
 START_TEST(spec_2_7_7__event_index_only_if_negotiated)
 {
@@ -793,6 +815,8 @@ static void add(TCase *tc)
 	tcase_add_test(tc, spec_2_7_7__flag_suppresses);
 	tcase_add_test(tc, spec_2_7_7__event_index);
 	tcase_add_test(tc, spec_2_7_7__event_index_only_if_negotiated);
+	tcase_add_loop_test(tc, spec_2_7_7__first_interrupt_after_a_restart, 0,
+			    2);
 	tcase_add_test(tc, spec_2_7_10__flag_while_polling);
 	tcase_add_test(tc, spec_2_7_10__event_index_of_notifications);
 	tcase_add_test(tc, spec_2_7__device_writes_only_the_used_ring);

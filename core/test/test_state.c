@@ -405,6 +405,19 @@ START_TEST(life__crash_while_in_flight)
 }
 END_TEST
 
+/* By time, not by number of the head. */
+START_TEST(life__replay_in_the_order_of_arrival)
+{
+	first_life(0);
+	rig.ring[0].next_desc = 12;     /* heads 12, 15, 2, 5 */
+	for (unsigned i = 0; i < 4; i++)
+		op[i] = ask(0, VBLK_T_IN, i, SECTOR);
+	expect(vblk_poll(rig.dev, 0, rig.req, 3), 3);
+	crash();
+	second_life("0123", 4);
+}
+END_TEST
+
 START_TEST(life__crash_before_used_index)
 {
 	first_life(4);
@@ -689,6 +702,7 @@ static void add(TCase *tc)
 	tcase_add_test(tc, life__crash_before_the_poll);
 	tcase_add_test(tc, life__crash_between_counter_and_inflight);
 	tcase_add_test(tc, life__crash_while_in_flight);
+	tcase_add_test(tc, life__replay_in_the_order_of_arrival);
 	tcase_add_test(tc, life__crash_before_used_index);
 	tcase_add_loop_test(tc, life__crash_after_used_index, 0, 3);
 	tcase_add_test(tc, life__crash_after_all);

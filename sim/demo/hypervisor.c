@@ -48,7 +48,7 @@ static int submit(void *ctx, const struct vblk_req *req, size_t n)
 	return taken;
 }
 
-/* One line for all sources: a level, which the guest lowers by acknowledging. */
+/* One line for all sources: a level, lowered when the guest acknowledges. */
 static void signal_guest(void *ctx, uint16_t source, bool up)
 {
 	struct hypervisor *hv = ctx;

@@ -44,30 +44,33 @@ static const char usage[] =
 
 static const char help[] =
 	"\n"
-	"A simulated guest with a virtio-mmio block driver of its own reads the\n"
-	"whole disk IMAGE through the vblk device: 2 queues, 32 requests in flight,\n"
-	"of mixed sizes and several segments. The SHA-256 of what came is compared\n"
-	"with that of the file. A table at the end says what it cost.\n"
+	"A simulated guest with a virtio-mmio block driver of its own reads\n"
+	"the whole disk IMAGE through the vblk device: 2 queues, 32 requests\n"
+	"in flight, of mixed sizes and several segments. The SHA-256 of what\n"
+	"came is compared with that of the file. A table at the end says what\n"
+	"it cost.\n"
 	"\n"
-	"IMAGE is a raw image file or a block device; its size must be a multiple\n"
-	"of 512 bytes. Without --write it is opened read-only.\n"
+	"IMAGE is a raw image file or a block device; its size must be a\n"
+	"multiple of 512 bytes. Without --write it is opened read-only.\n"
 	"\n"
-	"  --write    then the guest also writes: it saves the last 8 MiB of the\n"
-	"             disk (half of it, if small) and a few sectors elsewhere,\n"
-	"             writes a pattern, flushes, reads it back, discards, writes\n"
-	"             zeroes, reads them back, and restores what was there. Ctrl-C\n"
-	"             restores too; SIGKILL or a crash of the machine does not.\n"
-	"             Not on a disk that is in use.\n"
-	"  --break    flip one byte of one read on its way to the guest, to see\n"
-	"             the comparison fail\n"
+	"  --write    then the guest also writes: it saves the last 8 MiB of\n"
+	"             the disk (half of it, if small) and a few sectors\n"
+	"             elsewhere, writes a pattern, flushes, reads it back,\n"
+	"             discards, writes zeroes, reads them back, and restores\n"
+	"             what was there. Ctrl-C restores too; SIGKILL or a crash\n"
+	"             of the machine does not. Not on a disk that is in use.\n"
+	"  --break    flip one byte of one read on its way to the guest, to\n"
+	"             see the comparison fail\n"
 	"  --direct   O_DIRECT: past the page cache\n"
-	"  --engine=  how the file is accessed: io_uring, threads, or auto (the\n"
-	"             default: io_uring where the kernel allows it, else threads)\n"
+	"  --engine=auto|io_uring|threads\n"
+	"             how the file is accessed; auto, the default: io_uring\n"
+	"             where the kernel allows it, else threads\n"
 	"  --help     this\n"
 	"\n"
 	"Exit status: 0 the guest saw what is in the file; 1 it did not, or\n"
 	"something failed; 2 wrong usage; 130 interrupted (SIGINT, SIGTERM or\n"
-	"SIGHUP: nothing new is sent, what is in flight finishes and is flushed).\n";
+	"SIGHUP: nothing new is sent, what is in flight finishes and is\n"
+	"flushed).\n";
 
 /* --- arguments and signals ------------------------------------------------ */
 
@@ -357,7 +360,7 @@ static int conclude(struct demo *d, enum work_result r)
 	if (r == WORK_FAILED)
 		return complain(d, d->work.why);
 	if (r == WORK_STOPPED || stop) {
-		/* what was written and not yet flushed was written by restore */
+		/* nothing is in flight; restore has flushed, but be sure */
 		if (d->o.write && work_flush(&d->work) != WORK_OK)
 			return complain(d, d->work.why);
 		printf("interrupted\n");

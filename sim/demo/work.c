@@ -2,8 +2,8 @@
 /*
  * A pass is a window of slots in disk order: head is the next to send, tail the
  * next whose data is taken. Requests finish in any order; a slot is used again
- * when all before it were taken. Requests are sent in bunches of half the depth,
- * as a block layer's plugging does, so that one kick serves many, and the
+ * when all before it were taken. Requests are sent in bunches of half the
+ * depth, as a block layer's plugging does, so that one kick serves many; the
  * bunches go to the queues in turn.
  */
 #include "work.h"
@@ -73,7 +73,7 @@ static uint32_t next_size(struct work *w, uint64_t left)
 	static const uint32_t sizes[] = {
 		8, 1024, 256, 1, 7, 512, 64, 1024, 32, 3, 13, 1024, 128, 1024
 	};
-	uint32_t n = sizes[w->passes++ % (sizeof(sizes) / sizeof(*sizes))];
+	uint32_t n = sizes[w->sizes++ % (sizeof(sizes) / sizeof(*sizes))];
 
 	return n < left ? n : (uint32_t)left;
 }

@@ -13,7 +13,7 @@
 #include "report.h"
 
 #define WORK_DEPTH    32u
-#define WORK_SLOTS    64u       /* in flight, or waiting for those before them */
+#define WORK_SLOTS    64u       /* in flight, or waiting for their turn */
 #define WORK_BYTES    (512u << 10)      /* of the largest request */
 #define WORK_WHY      160u
 
@@ -32,11 +32,11 @@ struct work_slot {
 struct work {
 	struct driver *driver;
 	struct report *report;
-	const volatile sig_atomic_t *stop; /* set: no more passes; may be NULL */
+	const volatile sig_atomic_t *stop; /* set: end the pass; may be NULL */
 	struct work_slot slot[WORK_SLOTS];
 	struct driver_req lone;
 	uint64_t seed;
-	uint64_t passes;        /* requests sent, for the choice of their size */
+	uint64_t sizes;         /* chosen so far */
 	char why[WORK_WHY];
 };
 

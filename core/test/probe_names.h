@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Other names for what the core exports, so that test_access.c can hold a second
+ * core of its own beside the one that every test program is linked with. A name
+ * that is missing here shows as a duplicate symbol when test_access is linked.
+ */
+#ifndef VBLK_PROBE_NAMES_H
+#define VBLK_PROBE_NAMES_H
+
+#define vblk_absent p_absent
+#define vblk_accept p_accept
+#define vblk_accepted p_accepted
+#define vblk_chain_add p_chain_add
+#define vblk_chain_begin p_chain_begin
+#define vblk_chain_parse p_chain_parse
+#define vblk_complete p_complete
+#define vblk_config_default p_config_default
+#define vblk_config_read p_config_read
+#define vblk_config_write p_config_write
+#define vblk_configuration p_configuration
+#define vblk_distrust p_distrust
+#define vblk_features p_features
+#define vblk_full p_full
+#define vblk_guest_fault p_guest_fault
+#define vblk_in_flight p_in_flight
+#define vblk_inflight_size p_inflight_size
+#define vblk_init p_init
+#define vblk_irq p_irq
+#define vblk_kick p_kick
+#define vblk_log_begin p_log_begin
+#define vblk_log_clear p_log_clear
+#define vblk_log_fits p_log_fits
+#define vblk_log_fresh p_log_fresh
+#define vblk_log_next p_log_next
+#define vblk_log_published p_log_published
+#define vblk_log_recover p_log_recover
+#define vblk_log_taken p_log_taken
+#define vblk_log_used p_log_used
+#define vblk_mem_add p_mem_add
+#define vblk_mem_attach p_mem_attach
+#define vblk_mem_detach p_mem_detach
+#define vblk_mem_evict p_mem_evict
+#define vblk_mem_idle p_mem_idle
+#define vblk_mem_mark p_mem_mark
+#define vblk_mem_reap p_mem_reap
+#define vblk_mem_revoke p_mem_revoke
+#define vblk_mem_search p_mem_search
+#define vblk_mem_snapshot p_mem_snapshot
+#define vblk_mem_status p_mem_status
+#define vblk_mem_translate p_mem_translate
+#define vblk_missing p_missing
+#define vblk_needs_reset p_needs_reset
+#define vblk_poll p_poll
+#define vblk_poll_idle p_poll_idle
+#define vblk_queue_check p_queue_check
+#define vblk_queue_reset p_queue_reset
+#define vblk_queue_start p_queue_start
+#define vblk_queue_started p_queue_started
+#define vblk_queue_stop p_queue_stop
+#define vblk_request_finish p_request_finish
+#define vblk_request_ready p_request_ready
+#define vblk_reset p_reset
+#define vblk_resize p_resize
+#define vblk_sizeof p_sizeof
+#define vblk_split_areas p_split_areas
+#define vblk_split_arm p_split_arm
+#define vblk_split_begin p_split_begin
+#define vblk_split_fetch p_split_fetch
+#define vblk_split_publish p_split_publish
+#define vblk_split_put p_split_put
+#define vblk_split_quiet p_split_quiet
+#define vblk_split_take p_split_take
+#define vblk_stats p_stats
+#define vblk_strerror p_strerror
+#define vblk_unfetch p_unfetch
+#define vblk_write_back p_write_back
+
+#endif
