@@ -12,6 +12,9 @@
 #define vblk_copy(dst, src, n) __builtin_memcpy(dst, src, n)
 #define vblk_zero(dst, n)      __builtin_memset(dst, 0, n)
 
+/* Seldom called: its locals stay off its caller's stack. */
+#define VBLK_APART __attribute__((noinline))
+
 static inline void vblk_put(uint8_t *at, uint64_t v, uint32_t bytes)
 {
 	for (uint32_t i = 0; i < bytes; i++)

@@ -9,7 +9,7 @@
 
 static bool power_of_two(uint32_t v)
 {
-	return v != 0 && (v & (v - 1u)) == 0;
+	return (v & (v - 1u)) == 0; /* of 0 the default took the place */
 }
 
 #define DEFAULT(field, value) \
@@ -57,8 +57,7 @@ int vblk_config_default(struct vblk_config *c)
 	     !(c->features & VBLK_F_FLUSH)))
 		return VBLK_EINVAL;
 	if (!power_of_two(c->block_size) || c->block_size < VBLK_SECTOR_SIZE ||
-	    c->block_size > 65536u || !power_of_two(c->queue_size) ||
-	    c->queue_size > VBLK_MAX_QUEUE_SIZE)
+	    c->block_size > 65536u || !power_of_two(c->queue_size))
 		return VBLK_EINVAL;
 	if (c->num_queues > VBLK_MAX_QUEUES || c->slots > c->queue_size ||
 	    c->segs > VBLK_MAX_SEGS || c->seg_max > c->segs ||

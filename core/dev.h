@@ -59,7 +59,11 @@ struct mem {                    /* a region the caller added */
 	uint32_t state;         /* enum mem_state */
 };
 
-struct range { vblk_gpa gpa; uint32_t len; };
+/* A slot's ranges become its segments in place. */
+struct range {
+	vblk_gpa gpa;
+	uint32_t len;
+} __attribute__((may_alias));
 
 enum slot_state {
 	SLOT_FREE = 0,
@@ -69,13 +73,14 @@ enum slot_state {
 
 struct slot {
 	struct vblk_req req;    /* queue, tag and seg never change */
-	struct range *range;    /* cfg.segs + 1; data, then status */
-	struct vblk_seg *seg;   /* cfg.segs; req.seg */
+	union {                 /* cfg.segs + 1; req.seg points there too */
+		struct range *range;    /* PARSED: data, then status */
+		struct vblk_seg *seg;   /* BUSY */
+	};
 	uint16_t *region;       /* cfg.segs + 1: of each seg, then of status */
 	uint8_t *status;        /* where the status byte goes */
 	vblk_gpa status_gpa;
-	uint64_t out_bytes, in_bytes; /* readable after the header; writable
-				       * before the status byte */
+	uint64_t in_bytes;      /* writable before the status byte */
 	uint16_t head;          /* names the chain in the ring */
 	uint16_t next;          /* free slot after this one */
 	uint16_t num_ranges, num_out; /* data; the first num_out are readable */
@@ -88,17 +93,20 @@ struct slot {
 
 struct chain {                  /* while its descriptors are read */
 	struct vblk_header header;
+	struct vblk_desc desc;  /* the one at hand */
+	uint64_t out_bytes;     /* readable after the header */
 	uint32_t have;          /* bytes of header */
 	bool     too_many;      /* ranges */
 	bool     unreadable;    /* part of the header is no memory */
 	const char *broken;     /* section; NULL: a chain with a status byte */
 };
 
+enum area_kind { AREA_DESC, AREA_AVAIL, AREA_USED, AREAS };
+
 struct area {                   /* descriptor table or a ring */
 	vblk_gpa gpa;
 	struct mem *mem;        /* the region it is in; NULL: several */
 	uint8_t *host;          /* its start; NULL likewise */
-	uint32_t len;
 };
 
 enum queue_state { QUEUE_STOPPED = 0, QUEUE_STARTED, QUEUE_STOPPING };
@@ -111,7 +119,7 @@ struct queue {
 
 	/* ring */
 	uint16_t size;
-	struct area desc, avail, used;
+	struct area area[AREAS];
 	struct vblk_inflight *log; /* or NULL */
 	uint64_t replay_after;  /* log counter of the last head replayed */
 	uint16_t replay;        /* logged heads still to execute */
@@ -131,8 +139,8 @@ struct queue {
 	uint16_t parsed;        /* slot that waits for memory, or VBLK_NONE */
 	uint16_t hint;          /* region of the last hit */
 
-	/* what was not mapped */
-	struct vblk_range miss; /* header, table or ring; len 0: none */
+	/* memory that is looked for */
+	struct vblk_range miss; /* the range being walked; len 0: all is there */
 	uint8_t  attempts;      /* fetches of this chain so far */
 	bool     absent;        /* the caller cannot map it */
 
@@ -181,7 +189,7 @@ uint16_t vblk_log_next(const struct vblk_inflight *log, uint64_t *after);
 /* request.c */
 void vblk_chain_begin(struct slot *s, struct chain *c, uint16_t head);
 int vblk_chain_add(struct vblk *dev, struct queue *q, struct slot *s,
-		   struct chain *c, const struct vblk_desc *d);
+		   struct chain *c);
 void vblk_chain_parse(struct vblk *dev, struct slot *s, struct chain *c);
 int vblk_request_ready(struct vblk *dev, struct queue *q, struct slot *s);
 uint32_t vblk_request_finish(struct vblk *dev, struct queue *q,
@@ -216,6 +224,14 @@ static inline struct vblk_inflight *log_of(const struct queue *q)
 static inline bool on_demand(const struct vblk *dev)
 {
 	return HAS_DEMAND && dev->cfg.on_demand;
+}
+
+/* 2.7; the event words are part of the rings even if not negotiated. */
+static inline uint32_t area_len(const struct queue *q, unsigned kind)
+{
+	return kind == AREA_DESC ? 16u * q->size
+	       : kind == AREA_AVAIL ? 6u + 2u * q->size
+				    : 6u + 8u * q->size;
 }
 
 static inline uint16_t mem_id(const struct vblk *dev, const struct mem *m)

@@ -17,9 +17,9 @@ _Static_assert(VBLK_MAX_ATTEMPTS >= 1 && VBLK_MAX_ATTEMPTS <= 16, "1..16");
 _Static_assert(sizeof(struct vblk) <= VBLK_SIZE_DEVICE, "VBLK_STORAGE");
 _Static_assert(sizeof(struct queue) <= VBLK_SIZE_QUEUE, "VBLK_STORAGE");
 _Static_assert(sizeof(struct slot) <= VBLK_SIZE_SLOT, "VBLK_STORAGE");
-_Static_assert(sizeof(struct mem) + 2 <= VBLK_SIZE_REGION, "VBLK_STORAGE");
-_Static_assert(sizeof(struct range) + sizeof(struct vblk_seg) + 2 <=
-	       VBLK_SIZE_SEG, "VBLK_STORAGE");
+_Static_assert(sizeof(struct mem) <= VBLK_SIZE_REGION, "VBLK_STORAGE");
+_Static_assert(sizeof(struct range) <= 16, "VBLK_STORAGE");
+_Static_assert(sizeof(struct vblk_seg) <= sizeof(struct range), "in place");
 _Static_assert(sizeof(struct vblk_desc) == 16, "wire");
 _Static_assert(sizeof(struct vblk_header) == 16, "wire");
 _Static_assert(sizeof(struct vblk_extent) == 16, "wire");
@@ -47,14 +47,12 @@ static void carve_queue(struct carve *c, const struct vblk_config *cfg,
 
 	for (uint16_t i = 0; i < cfg->slots; i++) {
 		struct range *range = take(c, sizeof(*range), cfg->segs + 1u);
-		struct vblk_seg *seg = take(c, sizeof(*seg), cfg->segs);
 		uint16_t *region = take(c, sizeof(*region), cfg->segs + 1u);
 
 		if (!slot)
 			continue;
 		slot[i].range = range;
-		slot[i].seg = seg;
-		slot[i].req.seg = seg;
+		slot[i].req.seg = slot[i].seg;
 		slot[i].req.queue = index;
 		slot[i].req.tag = i;
 		slot[i].region = region;
@@ -116,7 +114,7 @@ int vblk_init(struct vblk **dev, void *storage, size_t size,
 
 static void stop_asking(struct vblk *dev, const struct queue *q)
 {
-	if (dev->asking == q)
+	if (on_demand(dev) && dev->asking == q)
 		dev->asking = NULL;
 }
 
@@ -159,7 +157,9 @@ int vblk_queue_start(struct vblk *dev, uint16_t queue,
 		return VBLK_EINVAL;     /* a build without logs */
 	if (log_of(q) && !vblk_log_fresh(log) && !vblk_log_fits(log, a->size))
 		return VBLK_EGUEST;
-	vblk_split_areas(q, a);
+	q->area[AREA_DESC].gpa = a->desc;
+	q->area[AREA_AVAIL].gpa = a->driver;
+	q->area[AREA_USED].gpa = a->device;
 	vblk_zero(q->taken, (dev->cfg.queue_size + 7u) / 8u);
 	q->size = a->size;
 	q->replay = 0;
@@ -187,6 +187,8 @@ static void free_slot(struct queue *q, struct slot *s)
 /* A chain that waits for memory never left the ring. */
 void vblk_unfetch(struct vblk *dev, struct queue *q)
 {
+	if (!on_demand(dev))
+		return;
 	if (q->parsed != VBLK_NONE)
 		free_slot(q, &q->slot[q->parsed]);
 	q->parsed = VBLK_NONE;

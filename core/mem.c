@@ -50,23 +50,23 @@ static uint64_t left_in(const struct mem *m, vblk_gpa gpa)
 }
 
 /*
- * One step along a guest range: what of *r lies in one region, *n bytes at
- * *host, is taken off its front. Returns the region, or EUNMAPPED (q->miss is
- * what is left), or EGUEST: no such memory, or not for this.
+ * One step along the guest range q->miss: what of it lies in one region, *n
+ * bytes at *host, is taken off its front. Returns the region; or EUNMAPPED, and
+ * q->miss is what is missing; or EGUEST: no such memory, or not for this.
  */
-static int piece(struct vblk *dev, struct queue *q, struct vblk_range *r,
-		 uint8_t **host, uint32_t *n)
+static int piece(struct vblk *dev, struct queue *q, uint8_t **host, uint32_t *n)
 {
+	struct vblk_range *r = &q->miss;
 	struct mem *m = mem_find(dev, q, r->gpa);
 	uint64_t left;
 
 	/* a range that wraps is never asked for */
-	if (!m && on_demand(dev) && !q->absent && r->len - 1u <= ~r->gpa) {
-		q->miss = *r;
+	if (!m && on_demand(dev) && !q->absent && r->len - 1u <= ~r->gpa)
 		return VBLK_EUNMAPPED;
-	}
-	if (!m || (m->r.perm & r->perm) != r->perm)
+	if (!m || (m->r.perm & r->perm) != r->perm) {
+		r->len = 0;
 		return VBLK_EGUEST;
+	}
 	*host = host_at(&m->r, r->gpa);
 	left = left_in(m, r->gpa);
 	if (left > r->len)
@@ -79,12 +79,20 @@ static int piece(struct vblk *dev, struct queue *q, struct vblk_range *r,
 	return mem_id(dev, m);
 }
 
+static void walk_range(struct queue *q, vblk_gpa gpa, uint32_t len,
+		       uint32_t perm)
+{
+	q->miss.gpa = gpa;
+	q->miss.len = len;
+	q->miss.perm = perm;
+}
+
 void vblk_mem_mark(const struct mem *m, const uint8_t *host, uint64_t len)
 {
 	vblk_gpa gpa = m->r.gpa + (uint64_t)(host - (uint8_t *)m->r.host);
 	uint64_t page, last;
 
-	if (!m->r.dirty || len == 0)
+	if (!m->r.dirty)
 		return;
 	last = (gpa + (len - 1u)) >> VBLK_PAGE_SHIFT;
 	for (page = gpa >> VBLK_PAGE_SHIFT; page <= last; page++)
@@ -97,12 +105,12 @@ void vblk_mem_mark(const struct mem *m, const uint8_t *host, uint64_t len)
 int vblk_mem_snapshot(struct vblk *dev, struct queue *q, vblk_gpa gpa,
 		      uint32_t len, void *dst)
 {
-	struct vblk_range r = { gpa, len, VBLK_READ };
 	uint8_t *to = dst, *host;
 	uint32_t n;
 
-	while (r.len > 0) {
-		int id = piece(dev, q, &r, &host, &n);
+	walk_range(q, gpa, len, VBLK_READ);
+	while (q->miss.len > 0) {
+		int id = piece(dev, q, &host, &n);
 
 		if (id < 0)
 			return id;
@@ -114,10 +122,11 @@ int vblk_mem_snapshot(struct vblk *dev, struct queue *q, vblk_gpa gpa,
 
 int vblk_mem_status(struct vblk *dev, struct queue *q, struct slot *s)
 {
-	struct vblk_range r = { s->status_gpa, 1, VBLK_WRITE };
 	uint32_t n;
-	int id = piece(dev, q, &r, &s->status, &n);
+	int id;
 
+	walk_range(q, s->status_gpa, 1, VBLK_WRITE);
+	id = piece(dev, q, &s->status, &n);
 	if (id < 0)
 		return id;
 	s->region[dev->cfg.segs] = (uint16_t)id;
@@ -125,67 +134,89 @@ int vblk_mem_status(struct vblk *dev, struct queue *q, struct slot *s)
 	return VBLK_OK;
 }
 
-/* One guest range as host segments, appended to s. */
-static int translate_range(struct vblk *dev, struct queue *q, struct slot *s,
-			   struct vblk_range r)
+/* What is left of range i after its first piece becomes range i + 1. */
+static bool split(const struct vblk *dev, struct slot *s, uint16_t i,
+		  const struct vblk_range *rest)
 {
-	while (r.len > 0) {
-		struct vblk_seg *seg = &s->seg[s->req.num_segs];
+	if (s->num_ranges == dev->cfg.segs)
+		return false;
+	for (uint16_t k = s->num_ranges++; k > i + 1u; k--)
+		s->range[k] = s->range[k - 1u];
+	if (i < s->num_out)
+		s->num_out++;
+	s->range[i + 1u].gpa = rest->gpa;
+	s->range[i + 1u].len = (uint32_t)rest->len;
+	return true;
+}
+
+/* Segments are ranges again, from the last: a range is the larger of the two. */
+static void undo(struct vblk *dev, struct queue *q, struct slot *s)
+{
+	while (s->req.num_segs > 0) {
+		uint16_t i = --s->req.num_segs;
+		struct vblk_seg seg = s->seg[i];
+		const struct vblk_region *r = &dev->mem[s->region[i]].r;
+
+		q->refs[s->region[i]]--;
+		if (!on_demand(dev))
+			continue;       /* it is not tried again */
+		s->range[i].gpa = r->gpa + (uint64_t)((uint8_t *)seg.host -
+						      (uint8_t *)r->host);
+		s->range[i].len = seg.len;
+	}
+}
+
+/*
+ * All data ranges to segments, in place, or none. EUNMAPPED, EGUEST (no such
+ * memory), ENOSPC: more mappings than segments.
+ */
+int vblk_mem_translate(struct vblk *dev, struct queue *q, struct slot *s)
+{
+	for (uint16_t i = 0; i < s->num_ranges; i++) {
+		struct vblk_seg seg;
 		uint8_t *host;
 		int id;
 
-		if (s->req.num_segs == dev->cfg.segs)
-			return VBLK_ENOSPC;
-		id = piece(dev, q, &r, &host, &seg->len);
-		if (id < 0)
+		walk_range(q, s->range[i].gpa, s->range[i].len,
+			   i < s->num_out ? VBLK_READ : VBLK_WRITE);
+		id = piece(dev, q, &host, &seg.len);
+		if (id >= 0 && q->miss.len > 0 && !split(dev, s, i, &q->miss))
+			id = VBLK_ENOSPC;
+		if (id < 0) {
+			undo(dev, q, s);
 			return id;
-		seg->host = host;
-		s->region[s->req.num_segs++] = (uint16_t)id;
+		}
+		seg.host = host;
+		s->seg[i] = seg;
+		s->region[i] = (uint16_t)id;
+		s->req.num_segs = (uint16_t)(i + 1u);
 		q->refs[id]++;
 	}
 	return VBLK_OK;
 }
 
-/*
- * All data ranges, or none. EUNMAPPED, EGUEST (no such memory), ENOSPC: more
- * mappings than segments.
- */
-int vblk_mem_translate(struct vblk *dev, struct queue *q, struct slot *s)
-{
-	int r = VBLK_OK;
-
-	s->req.num_segs = 0;
-	for (uint16_t i = 0; i < s->num_ranges && r == VBLK_OK; i++)
-		r = translate_range(dev, q, s, (struct vblk_range){
-				    s->range[i].gpa, s->range[i].len,
-				    i < s->num_out ? VBLK_READ : VBLK_WRITE });
-	if (r != VBLK_OK)
-		while (s->req.num_segs > 0)
-			q->refs[s->region[--s->req.num_segs]]--;
-	return r;
-}
-
 /* --- rings ----------------------------------------------------------------- */
 
-/* Every region under the area, its count of uses changed by `uses`. */
-static int area_walk(struct vblk *dev, struct queue *q, struct area *a,
-		     uint32_t perm, int uses)
+/* Every region under an area, its count of uses changed by `uses`. */
+static int area_walk(struct vblk *dev, struct queue *q, unsigned kind, int uses)
 {
-	struct vblk_range r = { a->gpa, a->len, perm };
+	struct area *a = &q->area[kind];
+	uint32_t len = area_len(q, kind), n;
 	uint8_t *host;
-	uint32_t n;
 
 	a->mem = NULL;
 	a->host = NULL;
-	if (r.len - 1u > ~r.gpa)
+	if (len - 1u > ~a->gpa)
 		return VBLK_EGUEST;     /* memory does not go round */
-	while (r.len > 0) {
-		int id = piece(dev, q, &r, &host, &n);
+	walk_range(q, a->gpa, len,
+		   kind == AREA_USED ? VBLK_WRITE : VBLK_READ);
+	while (q->miss.len > 0) {
+		int id = piece(dev, q, &host, &n);
 
 		if (id < 0)
 			return id;
 		q->refs[id] += (uint32_t)uses;
-		if (n == a->len) {
+		if (n == len) {
 			a->mem = &dev->mem[id];
 			a->host = host;
 		}
@@ -195,12 +226,10 @@ static int area_walk(struct vblk *dev, struct queue *q, struct area *a,
 
 static int rings_walk(struct vblk *dev, struct queue *q, int uses)
 {
-	int r = area_walk(dev, q, &q->desc, VBLK_READ, uses);
+	int r = VBLK_OK;
 
-	if (r == VBLK_OK)
-		r = area_walk(dev, q, &q->avail, VBLK_READ, uses);
-	if (r == VBLK_OK)
-		r = area_walk(dev, q, &q->used, VBLK_WRITE, uses);
+	for (unsigned k = 0; k < AREAS && r == VBLK_OK; k++)
+		r = area_walk(dev, q, k, uses);
 	return r;
 }
 
@@ -237,6 +266,11 @@ static bool overlaps(vblk_gpa a, uint64_t a_len, vblk_gpa b, uint64_t b_len)
 	return b_len != 0 && (a < b ? b - a < a_len : a - b < b_len);
 }
 
+bool vblk_mem_full(const struct vblk *dev)
+{
+	return dev->num_mem == dev->cfg.regions;
+}
+
 static int add_check(const struct vblk *dev, const struct vblk_region *r,
 		     uint16_t above)
 {
@@ -251,7 +285,7 @@ static int add_check(const struct vblk *dev, const struct vblk_region *r,
 		m = &dev->mem[dev->order[above]];
 	if (m)
 		return m->state == MEM_LIVE ? VBLK_EINVAL : VBLK_EBUSY;
-	return dev->num_mem == dev->cfg.regions ? VBLK_ENOSPC : VBLK_OK;
+	return vblk_mem_full(dev) ? VBLK_ENOSPC : VBLK_OK;
 }
 
 int vblk_mem_add(struct vblk *dev, const struct vblk_region *r)
@@ -288,10 +322,11 @@ static void forget(struct vblk *dev, uint16_t at, struct vblk_region *out)
 
 static bool under_ring(const struct queue *q, const struct mem *m)
 {
-	return q->attached &&
-	       (overlaps(q->desc.gpa, q->desc.len, m->r.gpa, m->r.len) ||
-		overlaps(q->avail.gpa, q->avail.len, m->r.gpa, m->r.len) ||
-		overlaps(q->used.gpa, q->used.len, m->r.gpa, m->r.len));
+	for (unsigned k = 0; k < AREAS; k++)
+		if (q->attached && overlaps(q->area[k].gpa, area_len(q, k),
+					    m->r.gpa, m->r.len))
+			return true;
+	return false;
 }
 
 int vblk_mem_revoke(struct vblk *dev, vblk_gpa gpa, uint64_t len)
@@ -441,9 +476,9 @@ int vblk_missing(struct vblk *dev, uint16_t queue, struct vblk_range *out,
 				 i < s->num_out ? VBLK_READ : VBLK_WRITE);
 		add_gaps(dev, &g, s->status_gpa, 1, VBLK_WRITE);
 	} else if (!q->attached) {
-		add_gaps(dev, &g, q->desc.gpa, q->desc.len, VBLK_READ);
-		add_gaps(dev, &g, q->avail.gpa, q->avail.len, VBLK_READ);
-		add_gaps(dev, &g, q->used.gpa, q->used.len, VBLK_WRITE);
+		for (unsigned k = 0; k < AREAS; k++)
+			add_gaps(dev, &g, q->area[k].gpa, area_len(q, k),
+				 k == AREA_USED ? VBLK_WRITE : VBLK_READ);
 	} else {
 		add_gaps(dev, &g, q->miss.gpa, q->miss.len, q->miss.perm);
 	}

@@ -19,7 +19,7 @@ void vblk_chain_begin(struct slot *s, struct chain *c, uint16_t head)
 	s->num_ranges = 0;
 	s->num_out = 0;
 	s->req.num_segs = 0;
-	s->out_bytes = 0;
+	c->out_bytes = 0;
 	s->in_bytes = 0;
 }
 
@@ -53,10 +53,10 @@ static void append(struct vblk *dev, struct slot *s, struct chain *c,
  * status byte can be found.
  */
 int vblk_chain_add(struct vblk *dev, struct queue *q, struct slot *s,
-		   struct chain *c, const struct vblk_desc *d)
+		   struct chain *c)
 {
-	vblk_gpa gpa = vblk_le64_get(d->addr);
-	uint32_t len = vblk_le32_get(d->len);
+	vblk_gpa gpa = vblk_le64_get(c->desc.addr);
+	uint32_t len = vblk_le32_get(c->desc.len);
 	uint32_t n = (uint32_t)sizeof(c->header) - c->have;
 
 	if (len == 0)
@@ -65,7 +65,7 @@ int vblk_chain_add(struct vblk *dev, struct queue *q, struct slot *s,
 		c->broken = "2.7.5";
 		return VBLK_EGUEST;
 	}
-	if (vblk_le16_get(d->flags) & VBLK_DESC_WRITE) {
+	if (vblk_le16_get(c->desc.flags) & VBLK_DESC_WRITE) {
 		append(dev, s, c, gpa, len, true);
 		s->in_bytes += len;
 		s->status_gpa = gpa + (len - 1u);
@@ -88,7 +88,7 @@ int vblk_chain_add(struct vblk *dev, struct queue *q, struct slot *s,
 	}
 	if (len > n) {
 		append(dev, s, c, gpa + n, len - n, false);
-		s->out_bytes += len - n;
+		c->out_bytes += len - n;
 	}
 	return VBLK_OK;
 }
@@ -103,12 +103,12 @@ static bool inside(const struct vblk *dev, uint64_t sector, uint64_t sectors)
 }
 
 static uint8_t parse_transfer(const struct vblk *dev, struct slot *s,
-			      bool write)
+			      uint64_t out_bytes, bool write)
 {
-	uint64_t other = write ? s->in_bytes : s->out_bytes;
+	uint64_t other = write ? s->in_bytes : out_bytes;
 
 	s->req.op = write ? VBLK_OP_WRITE : VBLK_OP_READ;
-	s->req.bytes = write ? s->out_bytes : s->in_bytes;
+	s->req.bytes = write ? out_bytes : s->in_bytes;
 	if (write && (dev->cfg.features & VBLK_F_RO))
 		return VBLK_S_IOERR;    /* offered is enough, 5.2.6.2 */
 	if (other != 0 || s->req.bytes % VBLK_SECTOR_SIZE != 0 ||
@@ -120,37 +120,39 @@ static uint8_t parse_transfer(const struct vblk *dev, struct slot *s,
 }
 
 static uint8_t parse_extent(const struct vblk *dev, struct slot *s,
-			    enum vblk_op op, uint64_t feature)
+			    uint64_t out_bytes, enum vblk_op op,
+			    uint64_t feature)
 {
 	s->req.op = (uint8_t)op;
 	if (!has(dev, feature))
 		return VBLK_S_UNSUPP;
 	if ((dev->cfg.features & VBLK_F_RO) || s->in_bytes != 0 ||
-	    s->out_bytes != sizeof(struct vblk_extent))
+	    out_bytes != sizeof(struct vblk_extent))
 		return VBLK_S_IOERR;    /* max_discard_seg is 1 */
 	return ANSWER_STORE;
 }
 
 static uint8_t parse_type(const struct vblk *dev, struct slot *s,
-			  uint32_t type)
+			  const struct chain *c)
 {
-	switch (type) {
+	switch (vblk_le32_get(c->header.type)) {
 	case VBLK_T_IN:
-		return parse_transfer(dev, s, false);
+		return parse_transfer(dev, s, c->out_bytes, false);
 	case VBLK_T_OUT:
-		return parse_transfer(dev, s, true);
+		return parse_transfer(dev, s, c->out_bytes, true);
 	case VBLK_T_FLUSH:
 		s->req.op = VBLK_OP_FLUSH;
 		s->num_ranges = 0;      /* has no data; what is there is not ours */
 		s->req.bytes = 0;
 		return ANSWER_STORE;
 	case VBLK_T_GET_ID:
-		return s->out_bytes == 0 ? ANSWER_ID : (uint8_t)VBLK_S_IOERR;
+		return c->out_bytes == 0 ? ANSWER_ID : (uint8_t)VBLK_S_IOERR;
 	case VBLK_T_DISCARD:
-		return parse_extent(dev, s, VBLK_OP_DISCARD, VBLK_F_DISCARD);
+		return parse_extent(dev, s, c->out_bytes, VBLK_OP_DISCARD,
+				    VBLK_F_DISCARD);
 	case VBLK_T_WRITE_ZEROES:
-		return parse_extent(dev, s, VBLK_OP_WRITE_ZEROES,
-				    VBLK_F_WRITE_ZEROES);
+		return parse_extent(dev, s, c->out_bytes,
+				    VBLK_OP_WRITE_ZEROES, VBLK_F_WRITE_ZEROES);
 	default:
 		return VBLK_S_UNSUPP;
 	}
@@ -173,7 +175,7 @@ void vblk_chain_parse(struct vblk *dev, struct slot *s, struct chain *c)
 	    c->have < sizeof(c->header))
 		s->answer = VBLK_S_IOERR;
 	else
-		s->answer = parse_type(dev, s, vblk_le32_get(c->header.type));
+		s->answer = parse_type(dev, s, c);
 	if (s->answer < ANSWER_ID)
 		s->num_ranges = 0;      /* only the status need be mapped */
 	if (s->num_out > s->num_ranges)
@@ -266,7 +268,7 @@ static uint64_t put_serial(struct vblk *dev, struct slot *s)
 uint32_t vblk_request_finish(struct vblk *dev, struct queue *q,
 			     struct slot *s, uint8_t status, uint64_t bytes)
 {
-	bool in = s->req.op == VBLK_OP_READ || s->answer == ANSWER_ID;
+	bool in = s->req.op == VBLK_OP_READ; /* as is GET_ID's */
 	uint16_t id = s->region[dev->cfg.segs];
 	uint64_t written = 0;
 

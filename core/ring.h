@@ -14,9 +14,6 @@
 
 #include "dev.h"
 
-/* Where the three areas lie. One that ends beyond 2^64 is never mapped. */
-void vblk_split_areas(struct queue *q, const struct vblk_queue_addr *a);
-
 /* Rings are mapped now: recover from the log, read used->idx if need be. */
 int vblk_split_begin(struct vblk *dev, struct queue *q);
 

@@ -9,17 +9,6 @@
 
 /* --- the areas ------------------------------------------------------------- */
 
-/* The event words are part of the areas even if not negotiated, 2.7. */
-void vblk_split_areas(struct queue *q, const struct vblk_queue_addr *a)
-{
-	q->desc.gpa = a->desc;
-	q->desc.len = 16u * a->size;
-	q->avail.gpa = a->driver;
-	q->avail.len = 6u + 2u * a->size;
-	q->used.gpa = a->device;
-	q->used.len = 6u + 8u * a->size;
-}
-
 /* An aligned word never straddles regions: these are 16-aligned. */
 static uint8_t *at(struct vblk *dev, struct queue *q, const struct area *a,
 		   uint32_t off, struct mem **m)
@@ -35,7 +24,7 @@ static uint8_t *at(struct vblk *dev, struct queue *q, const struct area *a,
 static uint16_t avail16(struct vblk *dev, struct queue *q, uint32_t off)
 {
 	struct mem *m;
-	uint8_t *p = at(dev, q, &q->avail, off, &m);
+	uint8_t *p = at(dev, q, &q->area[AREA_AVAIL], off, &m);
 
 	return vblk_le16_get(vblk_load16((struct vblk_le16 *)(void *)p));
 }
@@ -43,7 +32,7 @@ static uint16_t avail16(struct vblk *dev, struct queue *q, uint32_t off)
 static void used16(struct vblk *dev, struct queue *q, uint32_t off, uint16_t v)
 {
 	struct mem *m;
-	uint8_t *p = at(dev, q, &q->used, off, &m);
+	uint8_t *p = at(dev, q, &q->area[AREA_USED], off, &m);
 
 	vblk_store16((struct vblk_le16 *)(void *)p, vblk_le16_make(v));
 	vblk_mem_mark(m, p, 2);
@@ -52,7 +41,7 @@ static void used16(struct vblk *dev, struct queue *q, uint32_t off, uint16_t v)
 static void used32(struct vblk *dev, struct queue *q, uint32_t off, uint32_t v)
 {
 	struct mem *m;
-	uint8_t *p = at(dev, q, &q->used, off, &m);
+	uint8_t *p = at(dev, q, &q->area[AREA_USED], off, &m);
 
 	vblk_store32((struct vblk_le32 *)(void *)p, vblk_le32_make(v));
 	vblk_mem_mark(m, p, 4);
@@ -71,18 +60,17 @@ static int walk_table(struct vblk *dev, struct queue *q, struct slot *s,
 		return 1;
 	}
 	for (uint32_t n = 0; n < count; n++) {
-		struct vblk_desc d;
 		uint16_t flags;
-		int r = vblk_mem_snapshot(dev, q, gpa + 16u * i, 16, &d);
+		int r = vblk_mem_snapshot(dev, q, gpa + 16u * i, 16, &c->desc);
 
 		if (r == VBLK_OK) {
-			flags = vblk_le16_get(d.flags);
+			flags = vblk_le16_get(c->desc.flags);
 			if (flags & VBLK_DESC_INDIRECT)
 				break;
-			r = vblk_chain_add(dev, q, s, c, &d);
+			r = vblk_chain_add(dev, q, s, c);
 			if (r == VBLK_OK && !(flags & VBLK_DESC_NEXT))
 				return 1;
-			i = vblk_le16_get(d.next);
+			i = vblk_le16_get(c->desc.next);
 		}
 		if (r == VBLK_EUNMAPPED)
 			return r;
@@ -100,28 +88,27 @@ static int walk(struct vblk *dev, struct queue *q, struct slot *s,
 	uint16_t i = head;
 
 	for (uint32_t n = 0; n < q->size && i < q->size; n++) {
-		struct vblk_desc d;
 		struct mem *m;
 		uint16_t flags;
 		int r;
 
-		vblk_snapshot(&d, at(dev, q, &q->desc, 16u * i, &m), 16);
-		flags = vblk_le16_get(d.flags);
+		vblk_snapshot(&c->desc, at(dev, q, &q->area[AREA_DESC], 16u * i, &m), 16);
+		flags = vblk_le16_get(c->desc.flags);
 		if (flags & VBLK_DESC_INDIRECT) {
 			if (!has(dev, VBLK_F_INDIRECT_DESC) ||
 			    (flags & VBLK_DESC_NEXT))
 				break;
-			return walk_table(dev, q, s, c, vblk_le64_get(d.addr),
-					  vblk_le32_get(d.len));
+			return walk_table(dev, q, s, c, vblk_le64_get(c->desc.addr),
+					  vblk_le32_get(c->desc.len));
 		}
-		r = vblk_chain_add(dev, q, s, c, &d);
+		r = vblk_chain_add(dev, q, s, c);
 		if (r == VBLK_EUNMAPPED)
 			return r;
 		if (r != VBLK_OK)
 			return 1;
 		if (!(flags & VBLK_DESC_NEXT))
 			return 1;
-		i = vblk_le16_get(d.next);
+		i = vblk_le16_get(c->desc.next);
 	}
 	/* a loop, an index outside the table, or INDIRECT where it may not be */
 	c->broken = "2.7.5";
@@ -258,7 +245,7 @@ int vblk_split_begin(struct vblk *dev, struct queue *q)
 
 	if (again || q->used_from_ring) {
 		struct mem *m;
-		uint8_t *p = at(dev, q, &q->used, VBLK_USED_IDX, &m);
+		uint8_t *p = at(dev, q, &q->area[AREA_USED], VBLK_USED_IDX, &m);
 
 		q->next_used = vblk_le16_get(
 			vblk_load16((struct vblk_le16 *)(void *)p));

@@ -15,7 +15,6 @@ _Static_assert(VBLK_MAX_HELD >= 1 && VBLK_MAX_HELD <= 64, "1..64");
 
 #define QUEUE_NOTIFY 0x050u
 #define ROUNDS       4u         /* of all queues in one drain */
-#define STEP         4u         /* events in one step: they lie on the stack */
 
 int vblk_lane_init(struct vblk_lane *lane, struct vblk *dev,
 		   struct vblk_mmio *mmio, uint64_t queues,
@@ -130,7 +129,7 @@ static bool given_up(const struct vblk_lane *lane, uint16_t q)
 }
 
 /* The driver gave up queues: end what was refused, cancel what was not. */
-static void abandon(struct vblk_lane *lane)
+static VBLK_APART void abandon(struct vblk_lane *lane)
 {
 	const struct vblk_config *cfg = vblk_configuration(lane->dev);
 	uint16_t kept = lane->offered;
@@ -244,36 +243,42 @@ static void reap(struct vblk_lane *lane)
 	}
 }
 
-/* One mapping, making room for it if need be. */
+static bool make_room(struct vblk_lane *lane)
+{
+	struct vblk_region old;
+
+	if (!vblk_mem_evict(lane->dev, &old))
+		return false;
+	trace(lane, VBLK_TRACE_UNMAP, old.gpa, old.len);
+	lane->hal->unmap(lane->ctx, &old);
+	return true;
+}
+
+/* One mapping. Each turn gives up one region, of which there are cfg.regions. */
 static int map_one(struct vblk_lane *lane, const struct vblk_range *want)
 {
-	struct vblk_region r, old;
-	int err = lane->hal->map(lane->ctx, want, &r);
+	struct vblk_region r;
+	int err;
 
-	/* each turn gives up one region, of which there are cfg.regions */
-	while (err == VBLK_EBUSY && vblk_mem_evict(lane->dev, &old)) {
-		trace(lane, VBLK_TRACE_UNMAP, old.gpa, old.len);
-		lane->hal->unmap(lane->ctx, &old);
+	if (vblk_mem_full(lane->dev) && !make_room(lane))
+		return VBLK_EBUSY;
+	do
 		err = lane->hal->map(lane->ctx, want, &r);
-	}
+	while (err == VBLK_EBUSY && make_room(lane));
 	if (err != VBLK_OK)
 		return err;
 	trace(lane, VBLK_TRACE_MAP, r.gpa, r.len);
 	err = vblk_mem_add(lane->dev, &r);
-	if (err == VBLK_ENOSPC && vblk_mem_evict(lane->dev, &old)) {
-		trace(lane, VBLK_TRACE_UNMAP, old.gpa, old.len);
-		lane->hal->unmap(lane->ctx, &old);
-		err = vblk_mem_add(lane->dev, &r);
-	}
 	if (err == VBLK_OK)
 		return VBLK_OK;
+	/* it overlaps what still drains: later */
 	trace(lane, VBLK_TRACE_UNMAP, r.gpa, r.len);
 	lane->hal->unmap(lane->ctx, &r);
 	return VBLK_EBUSY;
 }
 
 /* True: poll again at once. False: wait for a DONE or an unmap. */
-static bool map_missing(struct vblk_lane *lane, uint16_t queue)
+static VBLK_APART bool map_missing(struct vblk_lane *lane, uint16_t queue)
 {
 	uint16_t most = vblk_configuration(lane->dev)->regions;
 	bool some = false;
@@ -386,21 +391,24 @@ bool vblk_lane_drain(struct vblk_lane *lane)
 		more = round_robin(lane);
 	publish(lane);
 	reap(lane);
-	return more && lane->kicked != 0;
+	return more;
 }
 
 int vblk_lane_step(struct vblk_lane *lane, uint64_t wait_ns)
 {
-	struct vblk_event e[STEP];
-	int n;
+	struct vblk_event e;    /* one at a time: it lies on the stack */
+	int n = 0, r;
 
 	if (!lane->hal->events)
 		return VBLK_EINVAL;
-	n = lane->hal->events(lane->ctx, e, STEP, lane->more ? 0 : wait_ns);
-	for (int i = 0; i < n; i++)
-		(void)vblk_lane_event(lane, &e[i]);
+	do {
+		r = lane->hal->events(lane->ctx, &e, 1,
+				      n > 0 || lane->more ? 0 : wait_ns);
+		if (r == 1)
+			(void)vblk_lane_event(lane, &e);
+	} while (r == 1 && ++n < (int)VBLK_BATCH);
 	lane->more = vblk_lane_drain(lane);
-	return n;
+	return r < 0 ? r : n;
 }
 
 void vblk_lane_resume(struct vblk_lane *lane)

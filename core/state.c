@@ -34,9 +34,9 @@ int vblk_save(const struct vblk *dev, void *out, size_t size)
 
 		if (q->state == QUEUE_STOPPED)
 			continue;
-		vblk_put(e, q->desc.gpa, 8);
-		vblk_put(e + 8, q->avail.gpa, 8);
-		vblk_put(e + 16, q->used.gpa, 8);
+		vblk_put(e, q->area[AREA_DESC].gpa, 8);
+		vblk_put(e + 8, q->area[AREA_AVAIL].gpa, 8);
+		vblk_put(e + 16, q->area[AREA_USED].gpa, 8);
 		vblk_put(e + 24, q->size, 2);
 		vblk_put(e + 26, q->next_avail, 2);
 		vblk_put(e + 28, q->next_used, 2);

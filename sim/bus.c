@@ -92,6 +92,15 @@ void bus_forget(void)
 	bus.reads = 0;
 }
 
+static void guest_runs(void)
+{
+	if (bus.in_hook)
+		return;
+	bus.in_hook = true;
+	bus.hook(bus.ctx);
+	bus.in_hook = false;
+}
+
 /* Between two accesses. */
 static void step(void)
 {
@@ -105,11 +114,7 @@ static void step(void)
 	bus.countdown = rng_range(&bus.rng, 1, 2u * bus.mean);
 	while (bus.buffered > 0 && rng_one_in(&bus.rng, 2))
 		drain_one();
-	if (bus.hook && !bus.in_hook) {
-		bus.in_hook = true;
-		bus.hook(bus.ctx);
-		bus.in_hook = false;
-	}
+	guest_runs();
 }
 
 static void store(void *p, const void *src, uint32_t len)
@@ -230,11 +235,16 @@ void vblk_wmb(void)
 		bus.epoch++;
 }
 
+/* The buffer empties store by store, and the guest watches. */
 void vblk_mb(void)
 {
 	if (bus.no_mb)
 		return;
-	bus_settle();
+	while (bus.buffered > 0) {
+		drain_one();
+		if (bus.mean != 0 && rng_one_in(&bus.rng, bus.mean))
+			guest_runs();
+	}
 	bus.stales = 0;
 }
 

@@ -40,6 +40,7 @@
 #define vblk_mem_attach p_mem_attach
 #define vblk_mem_detach p_mem_detach
 #define vblk_mem_evict p_mem_evict
+#define vblk_mem_full p_mem_full
 #define vblk_mem_idle p_mem_idle
 #define vblk_mem_mark p_mem_mark
 #define vblk_mem_reap p_mem_reap

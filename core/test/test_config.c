@@ -344,6 +344,13 @@ START_TEST(spec_5_2_5__only_writeback_is_writable)
 		v[0] = (uint8_t)k;
 		vblk_config_write(rig.dev, 32, v, 1);
 		expect(config_field(32, 1), 1);
+		v[0] = 0;
+		vblk_config_write(rig.dev, 32, v, 1);
+		v[0] = (uint8_t)k;
+		vblk_config_write(rig.dev, 32, v, 1);
+		expect(config_field(32, 1), 0);
+		v[0] = 1;
+		vblk_config_write(rig.dev, 32, v, 1);
 	}
 }
 END_TEST

@@ -37,9 +37,10 @@ static struct {
 	uint32_t perm;
 	bool map_bad;
 	uint32_t status_at_save;
-	struct vblk_event event[8];
+	struct vblk_event event[32];
 	unsigned events;
-	uint64_t waited;
+	uint64_t waited;        /* by the first call of a step */
+	unsigned waits;
 	unsigned traces;
 } hal;
 
@@ -155,7 +156,8 @@ static int hal_events(void *ctx, struct vblk_event *out, size_t max,
 	unsigned n = hal.events < max ? hal.events : (unsigned)max;
 
 	ck_assert_ptr_eq(ctx, &hal);
-	hal.waited = wait_ns;
+	if (hal.waits++ == 0)
+		hal.waited = wait_ns;
 	memcpy(out, hal.event, n * sizeof(*out));
 	memmove(hal.event, hal.event + n, (hal.events - n) * sizeof(*out));
 	hal.events -= n;
@@ -304,23 +306,29 @@ START_TEST(hal__required_functions)
 }
 END_TEST
 
+static int step_lane(uint64_t wait_ns)
+{
+	hal.waits = 0;
+	return vblk_lane_step(&lane, wait_ns);
+}
+
 START_TEST(hal_EV_1__step)
 {
 	struct vblk_config c = queues(1);
 
 	lane_up(&c);
-	for (unsigned i = 0; i < 6; i++) {
+	for (unsigned i = 0; i < 20; i++) {
 		hal.event[i].kind = VBLK_EV_KICK;
 		hal.event[i].u.kick.queue = 0;
 	}
-	hal.events = 6;
+	hal.events = 20;
 	(void)ask(0, VBLK_T_FLUSH, 0, 0);
-	expect(vblk_lane_step(&lane, 99), 4);
+	expect(step_lane(99), VBLK_BATCH);
 	expect(hal.waited, 99);
 	calls("s");
-	expect(vblk_lane_step(&lane, 99), 2);
-	expect(vblk_lane_step(&lane, 99), 0);
-	expect(vblk_lane_step(&lane, 7), -5);
+	expect(step_lane(99), 20 - VBLK_BATCH);
+	expect(step_lane(99), 0);
+	expect(step_lane(7), -5);
 	expect(vblk_lane_init(&lane, rig.dev, NULL, 1, &least, &hal), VBLK_OK);
 	expect(vblk_lane_step(&lane, 1), VBLK_EINVAL);
 }
@@ -521,7 +529,7 @@ START_TEST(bound__drain_says_that_there_is_more)
 	expect(vblk_lane_drain(&lane), true);
 	expect(hal.taken, 64);
 	hal.events = 0;
-	(void)vblk_lane_step(&lane, 50);        /* more was not asked by step */
+	(void)step_lane(50);        /* more was not asked by step */
 	expect(hal.waited, 50);
 	while (vblk_lane_drain(&lane))
 		ck_assert_msg(n++ < 9, "expected an end of draining");
@@ -530,8 +538,8 @@ START_TEST(bound__drain_says_that_there_is_more)
 	for (unsigned i = 0; i < 80; i++)
 		(void)ask(0, VBLK_T_FLUSH, 0, 0);
 	guest_wr(NOTIFY, 0);
-	(void)vblk_lane_step(&lane, 50);
-	(void)vblk_lane_step(&lane, 50);
+	(void)step_lane(50);
+	(void)step_lane(50);
 	expect(hal.waited, 0);
 }
 END_TEST

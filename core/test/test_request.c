@@ -314,6 +314,41 @@ START_TEST(spec_2_7_4__too_many_segments)
 }
 END_TEST
 
+/* However many there are: nothing of another request is overwritten. */
+START_TEST(trust__segments_of_another_request_stay)
+{
+	struct vblk_config c = everything();
+	struct op o = { 0 }, first;
+	struct buf b[48];
+	void *host;
+
+	c.queue_size = 64;
+	c.slots = 2;
+	c.segs = 4;
+	rig_start(&c);
+	first = ask(0, VBLK_T_IN, 0, SECTOR);
+	expect(vblk_poll(rig.dev, 0, rig.req, 1), 1);
+	host = rig.req[0].seg[0].host;
+	b[0] = (struct buf)OUT(DATA + 0x1000, 16);
+	for (uint32_t i = 1; i < 47; i++)
+		b[i] = (struct buf)OUT(DATA + 0x2000 + 64 * i, 32);
+	b[47] = (struct buf)IN(DATA + 0x1100, 1);
+	put_header(DATA + 0x1000, VBLK_T_OUT, 0);
+	o.status = DATA + 0x1100;
+	o.head = chain(0, b, 48);
+	offer(0, o.head);
+	expect(vblk_poll(rig.dev, 0, &rig.req[1], 1), 0);
+	expect(status_of(o), VBLK_S_IOERR);
+	expect(vblk_in_flight(rig.dev, 0, rig.req[0].tag), true);
+	ck_assert_ptr_eq(rig.req[0].seg[0].host, host);
+	expect(rig.req[0].seg[0].len, SECTOR);
+	done(0, 0, VBLK_S_OK);
+	(void)vblk_irq(rig.dev, 0);
+	used_is(0, o.head, 1);
+	used_is(0, first.head, 513);
+}
+END_TEST
+
 /* --- bad requests whose status byte can be found -------------------------------- */
 
 START_TEST(spec_5_2_6__short_header)
@@ -984,6 +1019,7 @@ static void add(TCase *tc)
 	tcase_add_test(tc, spec_2_7_5__empty_descriptors_count_for_nothing);
 	tcase_add_test(tc, spec_2_7_4__neighbours_count_as_one_segment);
 	tcase_add_test(tc, spec_2_7_4__too_many_segments);
+	tcase_add_test(tc, trust__segments_of_another_request_stay);
 	tcase_add_test(tc, spec_5_2_6__short_header);
 	tcase_add_test(tc, spec_5_2_6__header_where_no_memory_is);
 	tcase_add_test(tc, spec_5_2_6__data_where_no_memory_is);

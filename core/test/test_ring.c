@@ -66,13 +66,20 @@ END_TEST
 START_TEST(spec_2_7_8__indices_wrap)
 {
 	struct vblk_config c = plain();
+	struct vblk_queue_pos at = { 65000, 65000, false };
+	struct vblk_queue_addr a;
 
 	c.queue_size = 4;
 	c.slots = 2;
-	rig_start(&c);
-	for (uint32_t i = 0; i < 70000; i++)
+	rig_open(&c);
+	a = addr_of(0);
+	rig.ring[0].avail_idx = rig.ring[0].used_idx = at.avail;
+	put16(a.driver + 2, at.avail);
+	put16(a.device + 2, at.used);
+	expect(vblk_queue_start(rig.dev, 0, &a, &at, NULL), VBLK_OK);
+	for (uint32_t i = 0; i < 2000; i++)
 		round_trip();
-	expect(get16(rig.ring[0].used + 2), 70000 & 0xffff);
+	expect(get16(rig.ring[0].used + 2), (65000 + 2000) & 0xffff);
 }
 END_TEST
 
@@ -495,6 +502,8 @@ START_TEST(spec_2_7_5_3_1__bad_tables)
 	put_desc(d, 0, table, 17, INDIRECT, 0);
 	contained(0, "2.7.5.3.1");
 	put_desc(d, 0, table, 8, INDIRECT, 0);
+	contained(0, "2.7.5.3.1");
+	put_desc(d, 0, table, 40, INDIRECT, 0);
 	contained(0, "2.7.5.3.1");
 	put_desc(d, 0, table, 0xfffffff0, INDIRECT, 0);
 	contained(0, "2.7.5.3.1");

@@ -412,11 +412,12 @@ int run_suite(const char *name, void (*add)(TCase *tc))
 {
 	Suite *s = suite_create(name);
 	TCase *tc = tcase_create(name);
+	const char *seconds = getenv("VBLK_TEST_SECONDS"); /* for one test */
 	SRunner *sr;
 	int failed;
 
 	tcase_add_checked_fixture(tc, NULL, rig_close);
-	tcase_set_timeout(tc, 60);
+	tcase_set_timeout(tc, seconds ? atoi(seconds) : 60);
 	add(tc);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);

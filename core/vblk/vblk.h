@@ -53,7 +53,6 @@ extern "C" {
 #define VBLK_MAX_ATTEMPTS 8u    /* fetches of a chain that is not mapped, 1..16 */
 #endif
 
-#define VBLK_MAX_QUEUE_SIZE 32768u /* 2.7 */
 #define VBLK_REGION_ALIGN   16u /* of a region's gpa, len and host */
 #define VBLK_STORAGE_ALIGN  8u  /* of what vblk_init is given */
 
@@ -129,19 +128,23 @@ struct vblk_config {
 size_t vblk_sizeof(const struct vblk_config *cfg);
 
 /*
- * The same as a constant, for static arrays; an upper bound. All arguments are
- * those of the configuration, none of them 0.
+ * The same as a constant, for static arrays. All arguments are those of the
+ * configuration, none of them 0.
  */
+#define VBLK_ROUND(bytes) (((size_t)(bytes) + 7u) / 8u * 8u)
 #define VBLK_STORAGE(queues, queue_size, slots, segs, regions) \
-	(VBLK_SIZE_DEVICE + (size_t)(regions) * VBLK_SIZE_REGION + \
-	 (size_t)(queues) * (VBLK_SIZE_QUEUE + (size_t)(regions) * 4u + \
-	  ((size_t)(queue_size) + 31u) / 8u + (size_t)(slots) * \
-	  (VBLK_SIZE_SLOT + ((size_t)(segs) + 2u) * VBLK_SIZE_SEG)))
-#define VBLK_SIZE_DEVICE 184u
-#define VBLK_SIZE_QUEUE  (248u + 10u * sizeof(void *))
-#define VBLK_SIZE_SLOT   (72u + 6u * sizeof(void *))
-#define VBLK_SIZE_SEG    (18u + 2u * sizeof(void *))
-#define VBLK_SIZE_REGION (34u + 2u * sizeof(void *))
+	(VBLK_SIZE_DEVICE + VBLK_SIZE_REGION * (size_t)(regions) + \
+	 VBLK_ROUND((size_t)(regions) * 2u) + \
+	 (size_t)(queues) * (VBLK_SIZE_QUEUE + \
+		VBLK_ROUND((size_t)(regions) * 4u) + \
+		VBLK_ROUND(((size_t)(queue_size) + 7u) / 8u) + \
+		(size_t)(slots) * (VBLK_SIZE_SLOT + \
+			((size_t)(segs) + 1u) * 16u + \
+			VBLK_ROUND(((size_t)(segs) + 1u) * 2u))))
+#define VBLK_SIZE_DEVICE (sizeof(void *) == 8 ? (size_t)144 : (size_t)128)
+#define VBLK_SIZE_REGION (sizeof(void *) == 8 ? (size_t)48 : (size_t)40)
+#define VBLK_SIZE_QUEUE  (sizeof(void *) == 8 ? (size_t)280 : (size_t)240)
+#define VBLK_SIZE_SLOT   (sizeof(void *) == 8 ? (size_t)88 : (size_t)80)
 
 /*
  * Makes a device in storage, which must be VBLK_STORAGE_ALIGN-aligned and stays
@@ -193,6 +196,9 @@ struct vblk_range { vblk_gpa gpa; uint64_t len; uint32_t perm; };
  */
 int vblk_mem_add(struct vblk *dev, const struct vblk_region *region)
 	__attribute__((warn_unused_result));
+
+/* cfg.regions are live: vblk_mem_add will say ENOSPC. */
+bool vblk_mem_full(const struct vblk *dev);
 
 /*
  * No new request uses a region that overlaps [gpa, gpa + len). A ring there is
