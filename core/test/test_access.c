@@ -191,7 +191,7 @@ START_TEST(trust__every_byte_is_read_once)
 		done(0, 0, VBLK_S_OK);
 	(void)vblk_irq(rig.dev, 0);
 	for (uint64_t i = 0; i < RAM_LEN; i++)
-		ck_assert_msg(reads[i] <= 1, "request %d, byte 0x%" PRIx64
+		check_that(reads[i] <= 1, "request %d, byte 0x%" PRIx64
 			      ": expected 1 read, came %u", _i, RAM + i,
 			      reads[i]);
 	free(reads);
@@ -247,9 +247,9 @@ START_TEST(spec_2_7_8__used_index_is_never_read)
 		(void)vblk_irq(rig.dev, 0);
 		(void)vblk_poll_idle(rig.dev, 0);
 	}
-	ck_assert_msg(count < 8192, "expected fewer events");
+	check_that(count < 8192, "expected fewer events");
 	for (unsigned i = 0; i < count; i++)
-		ck_assert_msg(seen[i].kind != PROBE_LOAD ||
+		check_that(seen[i].kind != PROBE_LOAD ||
 			      seen[i].gpa - rig.ring[0].used >= 0x1000,
 			      "event %u reads the used ring at +%u", i,
 			      (unsigned)(seen[i].gpa - rig.ring[0].used));
@@ -269,7 +269,7 @@ START_TEST(spec_2_7_13_3__index_then_fence_then_entry)
 	fence = find(idx, PROBE_RMB, 0, "a read fence");
 	entry = find(0, PROBE_LOAD, rig.ring[0].avail + 4, "the entry");
 	desc = find(0, PROBE_LOAD, rig.ring[0].desc, "the descriptor");
-	ck_assert_msg(idx < fence && fence < entry && entry < desc,
+	check_that(idx < fence && fence < entry && entry < desc,
 		      "expected index, fence, entry, descriptor; came %u %u %u "
 		      "%u", idx, fence, entry, desc);
 }
@@ -294,17 +294,17 @@ START_TEST(spec_2_7_13_4__used_after_status)
 	len = find(0, PROBE_STORE, used + 8, "the element's len");
 	fence = find(0, PROBE_WMB, 0, "a write fence");
 	idx = find(0, PROBE_STORE, used + 2, "used->idx");
-	ck_assert_msg(status < id && status < len,
+	check_that(status < id && status < len,
 		      "expected the status before the element; came %u %u %u",
 		      status, id, len);
-	ck_assert_msg(id < fence && len < fence && fence < idx,
+	check_that(id < fence && len < fence && fence < idx,
 		      "expected element, fence, index; came %u %u %u %u", id,
 		      len, fence, idx);
 	/* 2.7.7.2: then the driver's wish */
 	full = find(idx, PROBE_MB, 0, "a full fence");
 	wish = find(idx, PROBE_LOAD, rig.ring[0].avail +
 		    (_i ? 4u + 32u : 0u), "the driver's wish");
-	ck_assert_msg(full < wish, "expected fence, wish; came %u %u", full,
+	check_that(full < wish, "expected fence, wish; came %u %u", full,
 		      wish);
 }
 END_TEST
@@ -319,7 +319,7 @@ START_TEST(spec_2_7_10__arm_then_fence_then_look)
 		   (_i ? 4u + 8u * 16u : 0u), "the wish");
 	fence = find(arm, PROBE_MB, 0, "a full fence");
 	look = find(fence, PROBE_LOAD, rig.ring[0].avail + 2, "avail->idx");
-	ck_assert_msg(arm < fence && fence < look,
+	check_that(arm < fence && fence < look,
 		      "expected wish, fence, look; came %u %u %u", arm, fence,
 		      look);
 }
@@ -342,7 +342,7 @@ START_TEST(spec_2_7_8__ring_words_are_written_whole)
 
 		if (seen[i].kind != PROBE_STORE || off >= 0x1000)
 			continue;
-		ck_assert_msg(seen[i].n == (off < 4 || off >= 4 + 8 * 16 ? 2
+		check_that(seen[i].n == (off < 4 || off >= 4 + 8 * 16 ? 2
 									: 4),
 			      "used ring + %u: expected a whole word, came %u "
 			      "bytes", (unsigned)off, seen[i].n);

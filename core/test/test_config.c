@@ -46,9 +46,9 @@ START_TEST(config__bad_values)
 	struct vblk *dev = NULL; \
 	uint64_t storage[8]; \
 	valid = good; \
-	ck_assert_msg(size_with() > 0, #field ": the base is bad"); \
+	check_that(size_with() > 0, #field ": the base is bad"); \
 	valid.field = (value); \
-	ck_assert_msg(size_with() == 0, #field " = " #value \
+	check_that(size_with() == 0, #field " = " #value \
 		      ": expected 0, came %zu", size_with()); \
 	expect(vblk_init(&dev, storage, sizeof(storage), &valid), \
 	       VBLK_EINVAL); \
@@ -56,7 +56,7 @@ START_TEST(config__bad_values)
 #define GOOD(field, value) do { \
 	valid = good; \
 	valid.field = (value); \
-	ck_assert_msg(size_with() > 0, #field " = " #value \
+	check_that(size_with() > 0, #field " = " #value \
 		      ": expected a size, came 0"); \
 } while (0)
 	BAD(capacity, UINT64_MAX);
@@ -76,7 +76,7 @@ START_TEST(config__bad_values)
 
 		valid = good;
 		valid.features |= UINT64_C(1) << i;
-		ck_assert_msg((size_with() > 0) == (ours >> i & 1),
+		check_that((size_with() > 0) == (ours >> i & 1),
 			      "feature %u: expected %s", i,
 			      ours >> i & 1 ? "a size" : "0");
 	}
@@ -153,7 +153,7 @@ START_TEST(config__storage_macro_is_an_upper_bound)
 		n = vblk_sizeof(&c);
 		most = VBLK_STORAGE(c.num_queues, c.queue_size, c.slots, c.segs,
 				    c.regions);
-		ck_assert_msg(n > 0 && n <= most, "%u queues of %u, %u slots, "
+		check_that(n > 0 && n <= most, "%u queues of %u, %u slots, "
 			      "%u segs, %u regions: expected at most %zu, "
 			      "came %zu", c.num_queues, c.queue_size, c.slots,
 			      c.segs, c.regions, most, n);
@@ -170,7 +170,7 @@ START_TEST(config__small_device_in_1_KiB)
 	c.slots = 1;
 	c.segs = 8;
 	c.regions = 1;
-	ck_assert_msg(vblk_sizeof(&c) <= 1024, "expected at most 1024, came %zu",
+	check_that(vblk_sizeof(&c) <= 1024, "expected at most 1024, came %zu",
 		      vblk_sizeof(&c));
 }
 END_TEST
@@ -279,7 +279,7 @@ START_TEST(spec_5_2_4__fields)
 	rig_open(&c);
 	for (unsigned i = 0; i < COUNT(field); i++)
 		if (field[i].at >= 36 && field[i].v != 0)
-			ck_assert_msg(config_field(field[i].at, field[i].n) > 0,
+			check_that(config_field(field[i].at, field[i].n) > 0,
 				      "field at %u: expected a limit, came 0",
 				      field[i].at);
 }
@@ -390,7 +390,7 @@ START_TEST(vblk__strerror)
 {
 	for (int i = -40; i <= 3; i++) {
 		ck_assert_ptr_nonnull(vblk_strerror(i));
-		ck_assert_msg(strlen(vblk_strerror(i)) > 3,
+		check_that(strlen(vblk_strerror(i)) > 3,
 			      "error %d: expected words", i);
 	}
 	ck_assert_str_eq(vblk_strerror(7), vblk_strerror(-7));

@@ -46,7 +46,7 @@ static struct {
 
 static void note(char c)
 {
-	ck_assert_msg(hal.n + 1 < sizeof(hal.log), "expected fewer HAL calls");
+	check_that(hal.n + 1 < sizeof(hal.log), "expected fewer HAL calls");
 	hal.log[hal.n++] = c;
 	hal.log[hal.n] = 0;
 }
@@ -60,7 +60,7 @@ static void quiet(void)
 
 static void calls(const char *wanted)
 {
-	ck_assert_msg(strcmp(hal.log, wanted) == 0,
+	check_that(strcmp(hal.log, wanted) == 0,
 		      "HAL calls: expected \"%s\", came \"%s\"", wanted,
 		      hal.log);
 	quiet();
@@ -72,7 +72,7 @@ static int hal_submit(void *ctx, const struct vblk_req *req, size_t n)
 							  : (size_t)hal.accept;
 
 	ck_assert_ptr_eq(ctx, &hal);
-	ck_assert_msg(n > 0 && n <= VBLK_BATCH, "submit of %zu", n);
+	check_that(n > 0 && n <= VBLK_BATCH, "submit of %zu", n);
 	note('s');
 	for (size_t i = 0; i < k; i++)
 		hal.req[hal.taken++ % 256] = req[i];
@@ -105,7 +105,7 @@ static int hal_map(void *ctx, const struct vblk_range *want,
 	uint64_t span = hal.map_span;
 
 	ck_assert_ptr_eq(ctx, &hal);
-	ck_assert_msg(want->len > 0 && want->len - 1 <= ~want->gpa,
+	check_that(want->len > 0 && want->len - 1 <= ~want->gpa,
 		      "map: expected a range");
 	note('m');
 	if (hal.map_says != VBLK_OK)
@@ -169,7 +169,7 @@ static void hal_trace(void *ctx, unsigned id, uint64_t a, uint64_t b)
 	(void)a;
 	(void)b;
 	ck_assert_ptr_eq(ctx, &hal);
-	ck_assert_msg(id >= 1 && id <= 7, "trace %u", id);
+	check_that(id >= 1 && id <= 7, "trace %u", id);
 	hal.traces |= 1u << id;
 }
 
@@ -491,7 +491,7 @@ START_TEST(bound__drain_is_fair_and_ends)
 	for (uint16_t q = 0; q < 3; q++)
 		guest_wr(NOTIFY, q);
 	for (; hal.taken < 36; n++) {
-		ck_assert_msg(n < 100, "expected 36 requests, came %u",
+		check_that(n < 100, "expected 36 requests, came %u",
 			      hal.taken);
 		(void)vblk_lane_drain(&lane);
 		all_done();
@@ -510,7 +510,7 @@ START_TEST(bound__drain_is_fair_and_ends)
 		(void)ask(0, 99, 0, 0);
 	guest_wr(NOTIFY, 0);
 	while (vblk_lane_drain(&lane))
-		ck_assert_msg(n++ < 200, "expected an end of draining");
+		check_that(n++ < 200, "expected an end of draining");
 	expect(get16(rig.ring[0].used + 2), 32);
 }
 END_TEST
@@ -532,7 +532,7 @@ START_TEST(bound__drain_says_that_there_is_more)
 	(void)step_lane(50);        /* more was not asked by step */
 	expect(hal.waited, 50);
 	while (vblk_lane_drain(&lane))
-		ck_assert_msg(n++ < 9, "expected an end of draining");
+		check_that(n++ < 9, "expected an end of draining");
 	expect(hal.taken, 100);
 	all_done();
 	for (unsigned i = 0; i < 80; i++)
@@ -992,7 +992,7 @@ START_TEST(hal_MAP_1__on_demand_within_the_cap)
 		hal.taken = 0;
 		guest_wr(NOTIFY, 0);
 		while (vblk_lane_drain(&lane))
-			ck_assert_msg(n++ < 50, "expected an end of draining");
+			check_that(n++ < 50, "expected an end of draining");
 		expect(hal.taken, 1);
 		expect(hal.req[0].sector, i);
 		expect(hal.req[0].num_segs, 2);
@@ -1002,7 +1002,7 @@ START_TEST(hal_MAP_1__on_demand_within_the_cap)
 		expect(status_of(o), 0);
 		quiet();
 	}
-	ck_assert_msg(hal.most <= 9, "mapped: expected at most 9, came %u",
+	check_that(hal.most <= 9, "mapped: expected at most 9, came %u",
 		      hal.most);
 	expect(hal.traces >> VBLK_TRACE_MAP & 3, 3);
 }
@@ -1084,7 +1084,7 @@ START_TEST(hal_MAP_2__busy_gives_up_regions_then_waits)
 	while (vblk_lane_drain(&lane))
 		;
 	expect(hal.taken, 1);
-	ck_assert_msg(strncmp(hal.log, "mxm", 3) == 0,
+	check_that(strncmp(hal.log, "mxm", 3) == 0,
 		      "expected map, unmap, map; came %s", hal.log);
 	/* nothing idle: waits for a DONE, then asks again */
 	rig.next_buf = DATA + 0x20000;
@@ -1120,8 +1120,8 @@ START_TEST(bound__mapping_that_gets_nowhere)
 	mmio_queue(0);
 	guest_wr(STATUS, 15);
 	while (vblk_lane_drain(&lane))
-		ck_assert_msg(n++ < 20, "expected an end of draining");
-	ck_assert_msg(hal.most <= 9, "mapped: expected at most 9, came %u",
+		check_that(n++ < 20, "expected an end of draining");
+	check_that(hal.most <= 9, "mapped: expected at most 9, came %u",
 		      hal.most);
 	guest_wr(STATUS, 0);
 	expect(rd(STATUS), 0);

@@ -51,8 +51,8 @@ static int map_all(uint16_t queue)
 		struct vblk_region old;
 		int e;
 
-		ck_assert_msg(n < 64, "expected an end of what is missing");
-		ck_assert_msg(r.len > 0 && r.len - 1 <= ~r.gpa,
+		check_that(n < 64, "expected an end of what is missing");
+		check_that(r.len > 0 && r.len - 1 <= ~r.gpa,
 			      "missing: expected a range, came 0x%" PRIx64
 			      " + 0x%" PRIx64, r.gpa, r.len);
 		e = give_as(r.gpa & ~(uint64_t)(PAGE - 1), PAGE, VBLK_RW, NULL);
@@ -379,7 +379,7 @@ START_TEST(mem__dirty_pages)
 	expect(poll_queue(0), 1);
 	done(0, 0, VBLK_S_OK);
 	for (uint64_t p = RAM; p < RAM + RAM_LEN; p += PAGE)
-		ck_assert_msg(DIRTY(p) == (p == (o.status & ~(uint64_t)0xfff) ||
+		check_that(DIRTY(p) == (p == (o.status & ~(uint64_t)0xfff) ||
 					   p == rig.ring[0].used),
 			      "page 0x%" PRIx64 " dirty %d", p, DIRTY(p));
 	/* GET_ID */
@@ -544,7 +544,7 @@ START_TEST(bound__attempts)
 	offer(0, 0);
 	while ((e = poll_queue(0)) == VBLK_EUNMAPPED) {
 		expect(vblk_missing(rig.dev, 0, &r, 1), 1);
-		ck_assert_msg(n++ < VBLK_MAX_ATTEMPTS,
+		check_that(n++ < VBLK_MAX_ATTEMPTS,
 			      "expected an end after %u attempts, came %u",
 			      VBLK_MAX_ATTEMPTS, n);
 		page_in(r.gpa);
@@ -559,7 +559,7 @@ START_TEST(bound__attempts)
 	n = 0;
 	while ((e = poll_queue(0)) == VBLK_EUNMAPPED) {
 		(void)map_all(0);
-		ck_assert_msg(n++ < 4, "expected a request");
+		check_that(n++ < 4, "expected a request");
 	}
 	expect(e, 1);
 }
@@ -631,7 +631,7 @@ START_TEST(spec_2_7_5__missing_never_wraps)
 	(void)poll_queue(0);
 	n = vblk_missing(rig.dev, 0, r, 4);
 	for (int i = 0; i < n; i++)
-		ck_assert_msg(r[i].len - 1 <= ~r[i].gpa, "expected a range, "
+		check_that(r[i].len - 1 <= ~r[i].gpa, "expected a range, "
 			      "came 0x%" PRIx64 " + 0x%" PRIx64, r[i].gpa,
 			      r[i].len);
 }
@@ -652,7 +652,7 @@ START_TEST(spec_5_2_6__resize_while_waiting)
 	vblk_resize(rig.dev, 100);
 	page_in(DATA + 0x10000);
 	n = poll_queue(0);
-	ck_assert_msg(n == 0 || rig.req[0].sector < 100,
+	check_that(n == 0 || rig.req[0].sector < 100,
 		      "sector: expected below 100, came %" PRIu64,
 		      rig.req[0].sector);
 	expect(status_of(o), VBLK_S_IOERR);
@@ -739,7 +739,7 @@ START_TEST(mem__smallest_cache_suffices)
 		put_header(at, VBLK_T_IN, 0);
 		offer(0, chain(0, b, 6));
 		for (n = 0; (e = poll_queue(0)) == VBLK_EUNMAPPED; n++) {
-			ck_assert_msg(n < 3, "expected an end");
+			check_that(n < 3, "expected an end");
 			(void)map_all(0);
 		}
 		expect(e, 1);

@@ -523,7 +523,7 @@ START_TEST(spec_4_2_2__config_generation)
 	expect(rd(GENERATION), before);
 	vblk_resize(rig.dev, UINT64_C(0x123456789));
 	vblk_mmio_config_changed(&rig.mm);
-	ck_assert_msg(rd(GENERATION) != before,
+	check_that(rd(GENERATION) != before,
 		      "ConfigGeneration: expected a change from %u", before);
 	expect(rd(0x100), 0x23456789);
 	expect(rd(0x104), 1);
@@ -577,11 +577,11 @@ START_TEST(spec_4_2_2_2__unaligned_access_is_ignored)
 				continue;
 			before = rig.mm;
 			expect(vblk_mmio_read(&rig.mm, at, size), 0);
-			ck_assert_msg(vblk_mmio_write(&rig.mm, at, size,
+			check_that(vblk_mmio_write(&rig.mm, at, size,
 						      0x01010101) == 0,
 				      "write at 0x%x of %u: expected no effect",
 				      (unsigned)at, size);
-			ck_assert_msg(memcmp(&before, &rig.mm,
+			check_that(memcmp(&before, &rig.mm,
 					     sizeof(before)) == 0,
 				      "write at 0x%x of %u changed registers",
 				      (unsigned)at, size);
@@ -674,7 +674,7 @@ START_TEST(trust__every_access_is_total)
 	}
 	/* and still a device, seed as in the loop's number */
 	(void)wr(STATUS, 0);
-	ck_assert_msg(rd(STATUS) == 0, "seed 0x%" PRIx64 ": no reset", seed);
+	check_that(rd(STATUS) == 0, "seed 0x%" PRIx64 ": no reset", seed);
 }
 END_TEST
 

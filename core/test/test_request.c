@@ -453,7 +453,7 @@ START_TEST(spec_2_7_5__readable_wrap)
 	expect(poll_queue(0), 0);       /* memory does not go round */
 	(void)vblk_irq(rig.dev, 0);
 	expect(used_next(0, &head, &len), true);
-	ck_assert_msg(get8(DATA + 0x1000) != VBLK_S_OK,
+	check_that(get8(DATA + 0x1000) != VBLK_S_OK,
 		      "status: expected no success, came 0");
 }
 END_TEST
@@ -478,7 +478,7 @@ START_TEST(spec_5_2_6_2__sector_range)
 					  t[i].sector, t[i].n * SECTOR);
 			int n = poll_queue(0);
 
-			ck_assert_msg(n == (t[i].good && t[i].n > 0),
+			check_that(n == (t[i].good && t[i].n > 0),
 				      "sector %" PRIu64 " + %u: handed out %d",
 				      t[i].sector, t[i].n, n);
 			if (n == 1)
@@ -583,7 +583,7 @@ START_TEST(spec_5_2_6__status_is_one_byte)
 			done(0, 0, VBLK_S_OK);
 		all_are(o.status - 3, 0xcc, 3);
 		all_are(o.status + 1, 0xcc, 4);
-		ck_assert_msg(status_of(o) <= 2, "type %u: no status", type);
+		check_that(status_of(o) <= 2, "type %u: no status", type);
 	}
 }
 END_TEST

@@ -29,7 +29,7 @@ static void faulted(const char *section)
 	expect(poll_queue(0), VBLK_EGUEST);
 	expect(poll_queue(0), VBLK_EGUEST);
 	expect(vblk_needs_reset(rig.dev), true);
-	ck_assert_msg(vblk_guest_fault(rig.dev) != NULL,
+	check_that(vblk_guest_fault(rig.dev) != NULL,
 		      "expected section %s, came none", section);
 	ck_assert_str_eq(vblk_guest_fault(rig.dev), section);
 	used_none(0);
@@ -614,7 +614,7 @@ START_TEST(spec_2_7_7__event_index)
 		expect(poll_queue(0), n);
 		for (unsigned k = 0; k < n; k++)
 			done(0, (int)k, VBLK_S_OK);
-		ck_assert_msg(vblk_irq(rig.dev, 0) == crossed,
+		check_that(vblk_irq(rig.dev, 0) == crossed,
 			      "from %u by %u, event %u: expected %d", old, n,
 			      event, crossed);
 		wanted += crossed;

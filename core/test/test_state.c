@@ -100,7 +100,7 @@ START_TEST(life__bad_fields)
 	for (unsigned i = 0; i < COUNT(bad); i++) {
 		memcpy(b, blob, 96);
 		b[bad[i].at] = bad[i].v;
-		ck_assert_msg(load(b, 96) == VBLK_EINVAL,
+		check_that(load(b, 96) == VBLK_EINVAL,
 			      "byte %u = %u: expected EINVAL", bad[i].at,
 			      bad[i].v);
 		is_fresh();
@@ -148,11 +148,11 @@ START_TEST(life__any_bytes_load_to_an_error_or_to_a_state)
 		r = i % 2 ? vblk_mmio_load(&rig.mm, b, (size_t)n)
 			  : vblk_load(rig.dev, b + 48 + 64, (size_t)n - 112,
 				      NULL);
-		ck_assert_msg(r == VBLK_OK || r == VBLK_EINVAL,
+		check_that(r == VBLK_OK || r == VBLK_EINVAL,
 			      "seed 0x%" PRIx64 ": came %d", start, r);
 		if (r == VBLK_EINVAL) {
 			is_fresh();
-			ck_assert_msg(rd(0x070) == 0, "seed 0x%" PRIx64
+			check_that(rd(0x070) == 0, "seed 0x%" PRIx64
 				      ": Status 0x%x", start, rd(0x070));
 			continue;
 		}
@@ -170,13 +170,13 @@ START_TEST(life__any_bytes_load_to_an_error_or_to_a_state)
 			for (uint32_t at = 0; at < 0x100; at += 4)
 				(void)rd(at);
 			(void)wr(0x070, 0);
-			ck_assert_msg(rd(0x070) == 0, "seed 0x%" PRIx64
+			check_that(rd(0x070) == 0, "seed 0x%" PRIx64
 				      ": no reset", start);
 		}
 		expect(vblk_reset(rig.dev), VBLK_OK);
 		expect(vblk_mem_idle(rig.dev, RAM, RAM_LEN), true);
 	}
-	ck_assert_msg(good > 100, "expected some good blobs, came %u", good);
+	check_that(good > 100, "expected some good blobs, came %u", good);
 }
 END_TEST
 
@@ -245,7 +245,7 @@ START_TEST(life__registers_and_device_agree)
 	for (unsigned i = 0; i < COUNT(bad); i++) {
 		memcpy(b, blob, sizeof(b));
 		b[bad[i].at] = bad[i].v;
-		ck_assert_msg(vblk_mmio_load(&rig.mm, b, (size_t)n) ==
+		check_that(vblk_mmio_load(&rig.mm, b, (size_t)n) ==
 			      VBLK_EINVAL, "%s: expected EINVAL", bad[i].what);
 		is_fresh();
 		expect(rd(0x070), 0);
@@ -328,7 +328,7 @@ static void second_life(const char *sectors, unsigned heads)
 	n = poll_queue(0);
 	for (int i = 0; i < n; i++)
 		came[i] = (char)('0' + rig.req[i].sector);
-	ck_assert_msg(strcmp(came, sectors) == 0,
+	check_that(strcmp(came, sectors) == 0,
 		      "replay: expected sectors %s, came %s (%d)", sectors,
 		      came, n);
 	for (int i = n - 1; i >= 0; i--)
@@ -338,7 +338,7 @@ static void second_life(const char *sectors, unsigned heads)
 	while (used_next(0, &head, &len))
 		seen[head % 16]++;
 	for (unsigned i = 0; i < heads; i++)
-		ck_assert_msg(seen[op[i].head] == 1, "head %u: expected 1 used "
+		check_that(seen[op[i].head] == 1, "head %u: expected 1 used "
 			      "element, came %u", op[i].head,
 			      seen[op[i].head]);
 	for (unsigned i = 0; i < 16; i++)
@@ -494,7 +494,7 @@ START_TEST(life__crash_anywhere)
 			} else if (r % 4 == 1) {
 				int m = vblk_poll(rig.dev, 0, rig.req, 1);
 
-				ck_assert_msg(m >= 0, "seed 0x%x: poll %d",
+				check_that(m >= 0, "seed 0x%x: poll %d",
 					      0xc7a50000u + (unsigned)_i, m);
 				if (m == 1 && n < 8)
 					tag[n++] = rig.req[0].tag;
@@ -530,7 +530,7 @@ START_TEST(life__crash_anywhere)
 		for (unsigned i = 0; i < asked; i++)
 			ended[i] += head == op[i].head;
 	for (unsigned i = 0; i < asked; i++)
-		ck_assert_msg(ended[i] == 1, "seed 0x%x: request %u of %u: "
+		check_that(ended[i] == 1, "seed 0x%x: request %u of %u: "
 			      "expected 1 completion, came %u",
 			      0xc7a50000u + (unsigned)_i, i, asked, ended[i]);
 }
@@ -595,7 +595,7 @@ START_TEST(life__log_with_equal_counters)
 	crash();
 	start_with_log();
 	n = poll_queue(0);
-	ck_assert_msg(n >= 0 && n <= 4, "expected at most 4, came %d", n);
+	check_that(n >= 0 && n <= 4, "expected at most 4, came %d", n);
 	for (int i = 0; i < n; i++)
 		for (int k = 0; k < i; k++)
 			expect(rig.req[i].sector == rig.req[k].sector, false);

@@ -17,11 +17,11 @@ uint8_t *ram_new(uint64_t gpa, uint64_t len)
 {
 	struct block *b = &block[blocks];
 
-	ck_assert_msg(blocks < BLOCKS, "too many blocks of guest memory");
+	check_that(blocks < BLOCKS, "too many blocks of guest memory");
 	b->gpa = gpa;
 	b->len = len;
 	b->host = aligned_alloc(16, (size_t)len);
-	ck_assert_msg(b->host != NULL, "no host memory");
+	check_that(b->host != NULL, "no host memory");
 	memset(b->host, 0, (size_t)len);
 	blocks++;
 	return b->host;
@@ -39,7 +39,7 @@ uint8_t *ram_at(uint64_t gpa)
 {
 	struct block *b = block_of(gpa);
 
-	ck_assert_msg(b != NULL, "the test has no memory at 0x%" PRIx64, gpa);
+	check_that(b != NULL, "the test has no memory at 0x%" PRIx64, gpa);
 	return b->host + (gpa - b->gpa);
 }
 
@@ -83,7 +83,7 @@ void fill(uint64_t gpa, uint8_t v, uint64_t len)
 void all_are(uint64_t gpa, uint8_t v, uint64_t len)
 {
 	for (uint64_t i = 0; i < len; i++)
-		ck_assert_msg(*ram_at(gpa + i) == v, "byte %" PRIu64 " at 0x%"
+		check_that(*ram_at(gpa + i) == v, "byte %" PRIu64 " at 0x%"
 			      PRIx64 ": expected 0x%x, came 0x%x", i, gpa, v,
 			      *ram_at(gpa + i));
 }
@@ -108,9 +108,9 @@ void rig_open_bare(const struct vblk_config *cfg)
 	size_t size = vblk_sizeof(cfg);
 
 	rig_close();
-	ck_assert_msg(size > 0, "configuration: expected a size, came 0");
+	check_that(size > 0, "configuration: expected a size, came 0");
 	rig.storage = malloc(size);
-	ck_assert_msg(rig.storage != NULL, "no host memory");
+	check_that(rig.storage != NULL, "no host memory");
 	expect(vblk_init(&rig.dev, rig.storage, size, cfg), VBLK_OK);
 	for (unsigned i = 0; i < RIG_QUEUES; i++) {
 		struct ring *r = &rig.ring[i];
@@ -155,7 +155,7 @@ int give_as(uint64_t gpa, uint64_t len, uint32_t perm, uint8_t *dirty)
 	r.host = ram_at(gpa);
 	r.dirty = dirty;
 	r.perm = perm;
-	ck_assert_msg(ram_left(gpa) >= len, "the test's region is too long");
+	check_that(ram_left(gpa) >= len, "the test's region is too long");
 	return vblk_mem_add(rig.dev, &r);
 }
 
@@ -275,7 +275,7 @@ void used_is(uint16_t queue, uint32_t head, uint32_t len)
 	uint32_t h = 0, n = 0;
 	bool some = used_next(queue, &h, &n);
 
-	ck_assert_msg(some && h == head && n == len,
+	check_that(some && h == head && n == len,
 		      "used element: expected head %u len %u, came %s %u len %u",
 		      head, len, some ? "head" : "none,", h, n);
 }
@@ -285,7 +285,7 @@ void used_none(uint16_t queue)
 	uint32_t h = 0, n = 0;
 	bool some = used_next(queue, &h, &n);
 
-	ck_assert_msg(!some, "expected no used element, came head %u len %u", h,
+	check_that(!some, "expected no used element, came head %u len %u", h,
 		      n);
 }
 
@@ -347,7 +347,7 @@ uint32_t rd(uint32_t offset)
 {
 	uint64_t v = vblk_mmio_read(&rig.mm, offset, 4);
 
-	ck_assert_msg(v <= UINT32_MAX, "register 0x%x: more than 32 bits",
+	check_that(v <= UINT32_MAX, "register 0x%x: more than 32 bits",
 		      offset);
 	return (uint32_t)v;
 }
