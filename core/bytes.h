@@ -12,6 +12,13 @@
 #define vblk_copy(dst, src, n) __builtin_memcpy(dst, src, n)
 #define vblk_zero(dst, n)      __builtin_memset(dst, 0, n)
 
+/* On every request's path: inlined, unless code is to be small. */
+#ifdef __OPTIMIZE_SIZE__
+#define VBLK_HOT
+#else
+#define VBLK_HOT inline __attribute__((always_inline))
+#endif
+
 /* Seldom called: its locals stay off its caller's stack. */
 #define VBLK_APART __attribute__((noinline))
 

@@ -171,7 +171,7 @@ int vblk_mem_snapshot(struct vblk *dev, struct queue *q, vblk_gpa gpa,
 		      uint32_t len, void *dst);
 int vblk_mem_translate(struct vblk *dev, struct queue *q, struct slot *s);
 int vblk_mem_status(struct vblk *dev, struct queue *q, struct slot *s);
-void vblk_mem_mark(const struct mem *m, const uint8_t *host, uint64_t len);
+void vblk_mem_dirty(const struct mem *m, const uint8_t *host, uint64_t len);
 int vblk_mem_attach(struct vblk *dev, struct queue *q);
 void vblk_mem_detach(struct vblk *dev, struct queue *q);
 
@@ -232,6 +232,14 @@ static inline uint32_t area_len(const struct queue *q, unsigned kind)
 	return kind == AREA_DESC ? 16u * q->size
 	       : kind == AREA_AVAIL ? 6u + 2u * q->size
 				    : 6u + 8u * q->size;
+}
+
+/* We wrote len > 0 bytes there. */
+static inline void mem_mark(const struct mem *m, const uint8_t *host,
+			    uint64_t len)
+{
+	if (m->r.dirty)
+		vblk_mem_dirty(m, host, len);
 }
 
 static inline uint16_t mem_id(const struct vblk *dev, const struct mem *m)

@@ -5,6 +5,7 @@
  * last request, or free. Who uses a region is counted per queue, so that lanes
  * on different threads share no counter.
  */
+#include "bytes.h"
 #include "dev.h"
 
 static uint16_t first_above(const struct vblk *dev, vblk_gpa gpa)
@@ -54,7 +55,8 @@ static uint64_t left_in(const struct mem *m, vblk_gpa gpa)
  * bytes at *host, is taken off its front. Returns the region; or EUNMAPPED, and
  * q->miss is what is missing; or EGUEST: no such memory, or not for this.
  */
-static int piece(struct vblk *dev, struct queue *q, uint8_t **host, uint32_t *n)
+static VBLK_HOT int piece(struct vblk *dev, struct queue *q, uint8_t **host,
+			  uint32_t *n)
 {
 	struct vblk_range *r = &q->miss;
 	struct mem *m = mem_find(dev, q, r->gpa);
@@ -79,7 +81,7 @@ static int piece(struct vblk *dev, struct queue *q, uint8_t **host, uint32_t *n)
 	return mem_id(dev, m);
 }
 
-static void walk_range(struct queue *q, vblk_gpa gpa, uint32_t len,
+static VBLK_HOT void walk_range(struct queue *q, vblk_gpa gpa, uint32_t len,
 		       uint32_t perm)
 {
 	q->miss.gpa = gpa;
@@ -87,13 +89,11 @@ static void walk_range(struct queue *q, vblk_gpa gpa, uint32_t len,
 	q->miss.perm = perm;
 }
 
-void vblk_mem_mark(const struct mem *m, const uint8_t *host, uint64_t len)
+void vblk_mem_dirty(const struct mem *m, const uint8_t *host, uint64_t len)
 {
 	vblk_gpa gpa = m->r.gpa + (uint64_t)(host - (uint8_t *)m->r.host);
 	uint64_t page, last;
 
-	if (!m->r.dirty)
-		return;
 	last = (gpa + (len - 1u)) >> VBLK_PAGE_SHIFT;
 	for (page = gpa >> VBLK_PAGE_SHIFT; page <= last; page++)
 		vblk_dirty_or(&m->r.dirty[(page >> 3) -

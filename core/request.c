@@ -278,10 +278,10 @@ uint32_t vblk_request_finish(struct vblk *dev, struct queue *q,
 		written = status == VBLK_S_OK || bytes > s->req.bytes ? s->req.bytes
 								  : bytes;
 	for (uint16_t i = 0; in && i < s->req.num_segs; i++)
-		vblk_mem_mark(&dev->mem[s->region[i]], s->seg[i].host,
+		mem_mark(&dev->mem[s->region[i]], s->seg[i].host,
 			      s->seg[i].len);
 	vblk_store8(s->status, status);
-	vblk_mem_mark(&dev->mem[id], s->status, 1);
+	mem_mark(&dev->mem[id], s->status, 1);
 	q->refs[id]--;
 	drop_segments(q, s);
 	if (written == s->in_bytes)

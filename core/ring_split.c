@@ -5,13 +5,14 @@
  * is read once. The ring's regions are held while the queue is attached, so an
  * access inside an area always finds memory.
  */
+#include "bytes.h"
 #include "ring.h"
 
 /* --- the areas ------------------------------------------------------------- */
 
 /* An aligned word never straddles regions: these are 16-aligned. */
-static uint8_t *at(struct vblk *dev, struct queue *q, const struct area *a,
-		   uint32_t off, struct mem **m)
+static VBLK_HOT uint8_t *at(struct vblk *dev, struct queue *q,
+			    const struct area *a, uint32_t off, struct mem **m)
 {
 	if (a->host) {
 		*m = a->mem;
@@ -35,7 +36,7 @@ static void used16(struct vblk *dev, struct queue *q, uint32_t off, uint16_t v)
 	uint8_t *p = at(dev, q, &q->area[AREA_USED], off, &m);
 
 	vblk_store16((struct vblk_le16 *)(void *)p, vblk_le16_make(v));
-	vblk_mem_mark(m, p, 2);
+	mem_mark(m, p, 2);
 }
 
 static void used32(struct vblk *dev, struct queue *q, uint32_t off, uint32_t v)
@@ -44,7 +45,7 @@ static void used32(struct vblk *dev, struct queue *q, uint32_t off, uint32_t v)
 	uint8_t *p = at(dev, q, &q->area[AREA_USED], off, &m);
 
 	vblk_store32((struct vblk_le32 *)(void *)p, vblk_le32_make(v));
-	vblk_mem_mark(m, p, 4);
+	mem_mark(m, p, 4);
 }
 
 /* --- available ring to chain ------------------------------------------------ */
