@@ -187,7 +187,7 @@ sim-smoke: build/sim/vblk-sim
 sim-smoke-san: build/sim-san/vblk-sim
 	$(PLAIN) build/sim-san/vblk-sim --smoke
 
-sim-run: build/vblk-sim build/vblk-demo
+sim-run: build/vblk-sim build/vblk-demo build/sim-san/vblk-sim
 	$(call run,$(SIMRUN))
 
 # A port starts as a copy of the template: it compiles, and what it calls exists.

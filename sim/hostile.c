@@ -92,7 +92,7 @@ static void spoil(struct world *w, struct driver_queue *q, struct request *r,
 	uint32_t at = desc_at(q, r, any), first = desc_at(q, r, 0);
 	uint32_t last = desc_at(q, r, n - 1u), ring = q->desc + 16u * head;
 
-	switch (a) {
+	switch ((int)a) {
 	case ACT_LOOP:
 		or_flags(last, VBLK_DESC_NEXT, 0);
 		bus_write16(last + 14u, r->table ? 0 : head);
@@ -170,7 +170,7 @@ void hostile_mutate(struct world *w, struct driver *d)
 	if (d->phase != D_RUN || !rng_one_in(&w->rng, HOOKS_TO_ACT) ||
 	    !may(w, a))
 		return;
-	switch (a) {
+	switch ((int)a) {
 	case ACT_DESC: flip(w, q->desc, 16u * q->size); break;
 	case ACT_HEADER: flip(w, r->mem, 16); break;
 	case ACT_AVAIL: flip(w, q->avail, 6u + 2u * q->size); break;
@@ -213,7 +213,7 @@ static bool do_act(struct world *w, struct driver *d, unsigned cpu, enum act a)
 	struct driver_queue *q = &d->q[i];
 	uint32_t slot = q->avail + 4u + 2u * (q->avail_idx & (q->size - 1u));
 
-	switch (a) {
+	switch ((int)a) {
 	case ACT_BAD_HEAD:
 	case ACT_SAME_HEAD:
 		if (q->phase != 0 || q->there == 0)

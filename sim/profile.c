@@ -179,6 +179,7 @@ const struct knob knobs[] = {
 	KNOB("acts", acts, "mask of hostile acts"),
 	KNOB("policy", fault_policy, "0: contain, 1: stop"),
 	KNOB("no-log", no_log, "1: run without in-flight logs (must fail)"),
+	KNOB("no-flush", no_flush, "1: a store that only says it flushed (must fail)"),
 	KNOB("no-rmb", no_rmb, "1: leave out that fence (must fail)"),
 	KNOB("no-wmb", no_wmb, "1: leave out that fence (must fail)"),
 	KNOB("no-mb", no_mb, "1: leave out that fence (must fail)"),

@@ -139,7 +139,7 @@ static void finish(struct world *w, unsigned disk, struct op *op, bool ok)
 	if (ok && op->req.flags & VBLK_REQ_FUA)
 		for (uint32_t i = 0; i < op->moved; i++)
 			make_durable(d, first + i);
-	if (ok && op->req.op == VBLK_OP_FLUSH)
+	if (ok && op->req.op == VBLK_OP_FLUSH && !w->k.no_flush)
 		for (uint32_t s = 0; s < DISK_SECTORS; s++)
 			if (d->done_seq[s] != 0 &&
 			    d->done_seq[s] <= op->flush_seq)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Other names for what the core exports, so that test_access.c can hold a second
- * core of its own beside the one that every test program is linked with. A name
- * that is missing here shows as a duplicate symbol when test_access is linked.
+ * Other names for what the core exports, so that test_access.c can hold a
+ * second core of its own beside the one that every test program is linked
+ * with. Made by tools/probe-names.
  */
 #ifndef VBLK_PROBE_NAMES_H
 #define VBLK_PROBE_NAMES_H
@@ -39,10 +39,10 @@
 #define vblk_mem_add p_mem_add
 #define vblk_mem_attach p_mem_attach
 #define vblk_mem_detach p_mem_detach
+#define vblk_mem_dirty p_mem_dirty
 #define vblk_mem_evict p_mem_evict
 #define vblk_mem_full p_mem_full
 #define vblk_mem_idle p_mem_idle
-#define vblk_mem_mark p_mem_mark
 #define vblk_mem_reap p_mem_reap
 #define vblk_mem_revoke p_mem_revoke
 #define vblk_mem_search p_mem_search
@@ -63,7 +63,6 @@
 #define vblk_reset p_reset
 #define vblk_resize p_resize
 #define vblk_sizeof p_sizeof
-#define vblk_split_areas p_split_areas
 #define vblk_split_arm p_split_arm
 #define vblk_split_begin p_split_begin
 #define vblk_split_fetch p_split_fetch

@@ -738,7 +738,7 @@ START_TEST(hal_ACC_1__every_access_once)
 	struct vblk_config c = queues(2);
 
 	lane_up(&c);
-	for (uint64_t at = 0; at < 0x210; at++) {
+	for (uint32_t at = 0; at < 0x210; at++) {
 		access_(false, at, 0, at);
 		expect(hal.replies, 1);
 		expect(hal.replied[0], at);

@@ -883,11 +883,16 @@ START_TEST(mem__other_queues_go_on)
 	page_in(DATA);
 	expect(poll_queue(0), VBLK_EUNMAPPED);
 	expect(vblk_missing(rig.dev, 0, &r, 1), 1);
-	(void)ask(1, VBLK_T_FLUSH, 0, 0);
+	(void)ask(1, VBLK_T_IN, 0, SECTOR);
 	expect(poll_queue(1), 1);
 	done(1, 0, VBLK_S_OK);
 	expect(vblk_mem_evict(rig.dev, &old), true);
 	expect(old.gpa, DATA);
+	/* even its rings, looked at for the first time */
+	expect(vblk_queue_stop(rig.dev, 1, NULL), VBLK_OK);
+	fill(RAM + 0x8000, 0, 0x8000);
+	start_queue(1);
+	expect(poll_queue(1), 0);
 }
 END_TEST
 

@@ -138,9 +138,11 @@ START_TEST(life__any_bytes_load_to_an_error_or_to_a_state)
 			uint64_t v = chance(&seed);
 
 			/* bits, bytes, words */
-			b[v % (unsigned)n] ^= v >> 40 & 1
-				? (uint8_t)(1u << (v >> 32 & 7))
-				: (uint8_t)(v >> 32);
+			uint8_t *at = &b[v % (unsigned)n];
+
+			*at = (uint8_t)(*at ^ (v >> 40 & 1
+					       ? 1u << (v >> 32 & 7)
+					       : (unsigned)(v >> 32)));
 		}
 		if (i % 64 == 63)
 			for (int m = 4; m < n; m++)

@@ -1,0 +1,89 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# What the simulator promises, and that its checks can fail. TAP.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+sim=build/sim/vblk-sim
+san=build/sim-san/vblk-sim
+out=$(mktemp -d) || exit 1
+trap 'rm -rf "$out"' EXIT
+n=0
+
+# verdict STATUS NAME
+verdict() {
+	n=$((n + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $n - $2"
+	else
+		echo "not ok $n - $2"
+		sed 's/^/# /' "$out/log" | tail -n 30
+	fi
+}
+
+# must_fail NAME EXPECTED ARGUMENT...: exit status 1 and that expectation
+must_fail() {
+	name=$1 expected=$2
+	shift 2
+	"$sim" "$@" >"$out/log" 2>&1
+	[ $? -eq 1 ] && grep -q "expected  .*$expected" "$out/log"
+	verdict $? "$name"
+}
+
+must_fail sim__read_fence_is_needed '' --profile bursty --runs 100 --no-rmb 1
+must_fail sim__write_fence_is_needed '' --profile bursty --runs 100 --no-wmb 1
+must_fail sim__full_fence_is_needed 'never lost' \
+	--profile bursty --runs 100 --no-mb 1
+must_fail sim__kill_without_log_loses_heads '' --kill-every --no-log 1
+must_fail sim__store_that_does_not_flush 'flushed' \
+	--profile crash --runs 100 --no-flush 1
+
+"$sim" --profile queues --seed 7 --trace "$out/a" >"$out/log" &&
+	"$sim" --profile queues --seed 7 --trace "$out/b" >"$out/log" &&
+	cmp "$out/a" "$out/b" >"$out/log" && [ -s "$out/a" ]
+verdict $? sim__same_seed_same_trace
+
+python3 -c 'import json, sys; json.load(open(sys.argv[1]))' "$out/a" \
+	>"$out/log" 2>&1
+verdict $? sim__trace_is_json
+
+"$sim" --profile bursty --runs 100 --no-mb 1 >"$out/first" 2>&1
+replay=$(sed -n 's/^  replay    vblk-sim //p' "$out/first")
+# shellcheck disable=SC2086 # the words of a command
+"$sim" $replay >"$out/log" 2>&1
+[ $? -eq 1 ] && cmp -s "$out/first" "$out/log"
+verdict $? sim__replay_fails_the_same_way
+
+# shellcheck disable=SC2086
+"$sim" $replay --shrink >"$out/log" 2>&1
+small=$(sed -n 's/^  replay    vblk-sim //p' "$out/log" | tail -n 1)
+# shellcheck disable=SC2086
+[ -n "$small" ] && ! "$sim" $small >/dev/null
+verdict $? sim__shrunk_run_still_fails
+
+"$sim" --frobnicate >"$out/log" 2>&1
+[ $? -eq 2 ] && grep -q usage "$out/log"
+verdict $? sim__unknown_option_is_usage
+
+"$sim" --profile nobody >"$out/log" 2>&1
+[ $? -eq 2 ] && grep -q "no profile 'nobody'" "$out/log"
+verdict $? sim__unknown_profile
+
+"$sim" --kill-every >"$out/log" 2>&1 && grep -q 'all heads completed once' \
+	"$out/log"
+verdict $? sim__killed_at_every_hal_call
+
+status=0
+for i in $(seq 1 150); do
+	"$sim" --profile demand --seed "$i" --kill-access $((i * 61)) \
+		>"$out/log" 2>&1 || { status=1; break; }
+done
+verdict $status sim__killed_between_two_accesses
+
+"$san" --profile hostile --steps 1000000 >"$out/log" 2>&1 &&
+	awk '/of them OK/ { ok = $4 + 0 >= 30.0 }
+	     /act:/ { acts++; if ($NF == 0) zero++ }
+	     END { exit !(ok && acts == 27 && zero == 0) }' "$out/log"
+verdict $? sim__hostile_guest_one_million_steps
+sed -n '/hostile driver/,$s/^/# /p' "$out/log"
+
+echo "1..$n"
