@@ -13,7 +13,7 @@
 #define vblk_zero(dst, n)      __builtin_memset(dst, 0, n)
 
 /* On every request's path: inlined, unless code is to be small. */
-#ifdef __OPTIMIZE_SIZE__
+#if defined(__OPTIMIZE_SIZE__) || !defined(__OPTIMIZE__)
 #define VBLK_HOT
 #else
 #define VBLK_HOT inline __attribute__((always_inline))

@@ -52,7 +52,8 @@ static uint64_t left_in(const struct mem *m, vblk_gpa gpa)
 
 /*
  * One step along the guest range q->miss: what of it lies in one region, *n
- * bytes at *host, is taken off its front. Returns the region; or EUNMAPPED, and
+ * bytes at *host, is taken off its front. It does not wrap: whoever read it from
+ * the guest has checked. Returns the region; or EUNMAPPED, and
  * q->miss is what is missing; or EGUEST: no such memory, or not for this.
  */
 static VBLK_HOT int piece(struct vblk *dev, struct queue *q, uint8_t **host,
@@ -62,8 +63,7 @@ static VBLK_HOT int piece(struct vblk *dev, struct queue *q, uint8_t **host,
 	struct mem *m = mem_find(dev, q, r->gpa);
 	uint64_t left;
 
-	/* a range that wraps is never asked for */
-	if (!m && on_demand(dev) && !q->absent && r->len - 1u <= ~r->gpa)
+	if (!m && on_demand(dev) && !q->absent)
 		return VBLK_EUNMAPPED;
 	if (!m || (m->r.perm & r->perm) != r->perm) {
 		r->len = 0;

@@ -56,7 +56,8 @@ static int walk_table(struct vblk *dev, struct queue *q, struct slot *s,
 	uint32_t count = len / 16u;
 	uint16_t i = 0;
 
-	if (len % 16u != 0 || count == 0 || count > VBLK_MAX_DESCS) {
+	if (len % 16u != 0 || count == 0 || count > VBLK_MAX_DESCS ||
+	    len - 1u > ~gpa) {
 		c->broken = "2.7.5.3.1";
 		return 1;
 	}

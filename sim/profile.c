@@ -27,6 +27,7 @@ static void demand(struct knobs *k, struct rng *r)
 {
 	k->regime = DEMAND;
 	k->disks = rng_range(r, 1, 2);
+	k->queues = rng_range(r, 1, 3);
 }
 
 static void grants(struct knobs *k, struct rng *r)

@@ -896,6 +896,53 @@ START_TEST(mem__other_queues_go_on)
 }
 END_TEST
 
+/* Pages that were there before the miss, and pages long unused: all serve. */
+START_TEST(mem__old_pages_beside_new_ones)
+{
+	struct vblk_config c = on_demand();
+	struct buf b[] = { OUT(DATA, 8), OUT(DATA + PAGE, 8),
+			   IN(DATA + 2 * PAGE, SECTOR),
+			   IN(DATA + 3 * PAGE + PAGE - 1, 1) };
+	struct vblk_range r;
+
+	demand_start(&c);
+	page_in(RAM + 0x4000);
+	page_in(RAM + 0x5000);
+	expect(poll_queue(0), VBLK_EUNMAPPED);
+	expect(vblk_missing(rig.dev, 0, &r, 1), 1);
+	expect(r.gpa, RAM);
+	page_in(RAM);
+	expect(poll_queue(0), 0);
+	page_in(DATA);
+	page_in(DATA + 2 * PAGE);
+	page_in(DATA + 3 * PAGE);
+	put32(DATA, VBLK_T_IN);
+	put64(DATA + PAGE, 5);
+	offer(0, chain(0, b, 4));
+	expect(poll_queue(0), VBLK_EUNMAPPED);
+	expect(vblk_missing(rig.dev, 0, &r, 1), 1);
+	expect(r.gpa, DATA + PAGE);
+	page_in(DATA + PAGE);
+	expect(poll_queue(0), 1);
+	expect(rig.req[0].sector, 5);
+	done(0, 0, VBLK_S_OK);
+	/* another miss lets time pass */
+	put_desc(rig.ring[0].desc, 9, 0x7000, 16, 0, 0);
+	offer(0, 9);
+	expect(poll_queue(0), VBLK_EUNMAPPED);
+	expect(vblk_missing(rig.dev, 0, &r, 1), 1);
+	vblk_absent(rig.dev, 0);
+	expect(poll_queue(0), 0);
+	offer(0, chain(0, b, 4));
+	expect(poll_queue(0), 1);
+	done(0, 0, VBLK_S_OK);
+	expect(vblk_queue_stop(rig.dev, 0, NULL), VBLK_OK);
+	fill(RAM, 0, 0x8000);
+	start_queue(0);
+	expect(poll_queue(0), 0);
+}
+END_TEST
+
 /* Part of a range is there; a write asks for memory to read. */
 START_TEST(mem__missing_is_only_what_is_missing)
 {
@@ -988,6 +1035,7 @@ static void add(TCase *tc)
 	tcase_add_test(tc, mem__stop_forgets_what_was_missing);
 	tcase_add_test(tc, mem__queues_wait_apart);
 	tcase_add_test(tc, mem__other_queues_go_on);
+	tcase_add_test(tc, mem__old_pages_beside_new_ones);
 	tcase_add_test(tc, mem__missing_is_only_what_is_missing);
 	tcase_add_test(tc, hal_MAP_4__revoke_before_the_first_poll);
 	tcase_add_test(tc, trust__stop_while_waiting);

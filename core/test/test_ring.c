@@ -741,7 +741,7 @@ END_TEST
 START_TEST(spec_2_7__ring_spans_regions)
 {
 	struct vblk_config c = with(_i ? VBLK_F_EVENT_IDX : 0);
-	struct vblk_queue_pos at;
+	struct vblk_queue_pos pos;
 	struct vblk_queue_addr a;
 
 	c.regions = 40;
@@ -769,13 +769,13 @@ START_TEST(spec_2_7__ring_spans_regions)
 		expect(vblk_poll_idle(rig.dev, 0), true);
 	}
 	expect(vblk_mem_idle(rig.dev, RAM + 16, 1), false);
-	expect(vblk_queue_stop(rig.dev, 0, &at), VBLK_OK);
+	expect(vblk_queue_stop(rig.dev, 0, &pos), VBLK_OK);
 	expect(vblk_mem_idle(rig.dev, RAM, RAM_LEN), true);
 	/* and where it stood is found again */
 	a = addr_of(0);
-	at.used = 0;
-	at.used_from_ring = true;
-	expect(vblk_queue_start(rig.dev, 0, &a, &at, NULL), VBLK_OK);
+	pos.used = 0;
+	pos.used_from_ring = true;
+	expect(vblk_queue_start(rig.dev, 0, &a, &pos, NULL), VBLK_OK);
 	round_trip();
 }
 END_TEST
