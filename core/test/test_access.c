@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the core reads and writes of guest memory, how often, and in which order.
+ * What the core reads and writes of guest memory, how often and in which order.
  * This program holds a second copy of the core, compiled on probe_arch.h: each
  * access and each fence is written down, and a hostile guest may change bytes
  * the moment they were read.
@@ -17,7 +17,7 @@
 #include "../request.c"
 #include "../ring_split.c"
 
-/* and the helpers once more, for that copy */
+/* and util.c once more, for that copy */
 #define rig p_rig
 #define ram_new p_ram_new
 #define ram_at p_ram_at
@@ -65,7 +65,7 @@
 
 #define SECTOR 512u
 
-/* --- the record ------------------------------------------------------------- */
+/* --- the record ---------------------------------------------------------- */
 
 struct seen {
 	enum probe_kind kind;
@@ -179,7 +179,7 @@ static struct op request(unsigned i)
 
 #define REQUESTS 9
 
-/* --- read once ---------------------------------------------------------------- */
+/* --- read once ----------------------------------------------------------- */
 
 START_TEST(trust__every_byte_is_read_once)
 {
@@ -256,7 +256,7 @@ START_TEST(spec_2_7_8__used_index_is_never_read)
 }
 END_TEST
 
-/* --- order ------------------------------------------------------------------------ */
+/* --- order --------------------------------------------------------------- */
 
 START_TEST(spec_2_7_13_3__index_then_fence_then_entry)
 {
@@ -325,7 +325,7 @@ START_TEST(spec_2_7_10__arm_then_fence_then_look)
 }
 END_TEST
 
-/* --- whole words ---------------------------------------------------------------------- */
+/* --- whole words --------------------------------------------------------- */
 
 START_TEST(spec_2_7_8__ring_words_are_written_whole)
 {

@@ -175,7 +175,7 @@ START_TEST(config__small_device_in_1_KiB)
 }
 END_TEST
 
-/* --- features, 2.2 and 6 ------------------------------------------------------------ */
+/* --- features, 2.2 and 6 ------------------------------------------------- */
 
 START_TEST(spec_2_2_2__valid_subsets_only)
 {
@@ -202,7 +202,7 @@ START_TEST(spec_2_2_2__valid_subsets_only)
 }
 END_TEST
 
-/* --- configuration space, 5.2.4 -------------------------------------------------------- */
+/* --- configuration space, 5.2.4 ------------------------------------------ */
 
 static struct vblk_config full(void)
 {

@@ -224,7 +224,10 @@ static void access_(bool write, uint64_t at, uint64_t value, uintptr_t who)
 	expect(vblk_lane_event(&lane, &e), VBLK_OK);
 }
 
-static void guest_wr(uint64_t at, uint32_t value) { access_(true, at, value, 1); }
+static void guest_wr(uint64_t at, uint32_t value)
+{
+	access_(true, at, value, 1);
+}
 
 static uint64_t guest_rd(uint64_t at)
 {
@@ -275,7 +278,7 @@ static void stop_event(void)
 	expect(vblk_lane_event(&lane, &e), VBLK_OK);
 }
 
-/* --- what a lane needs --------------------------------------------------------------- */
+/* --- what a lane needs --------------------------------------------------- */
 
 START_TEST(hal__required_functions)
 {
@@ -357,7 +360,7 @@ START_TEST(hal__malformed_events)
 }
 END_TEST
 
-/* --- SUB ------------------------------------------------------------------------------- */
+/* --- SUB ----------------------------------------------------------------- */
 
 START_TEST(hal_SUB_1__refused_tail_is_offered_again_in_order)
 {
@@ -589,7 +592,7 @@ START_TEST(hal__platform_that_cannot_cancel)
 }
 END_TEST
 
-/* --- SIG ----------------------------------------------------------------------------------- */
+/* --- SIG ----------------------------------------------------------------- */
 
 START_TEST(hal_SIG_2__up_for_each_obligation)
 {
@@ -731,7 +734,7 @@ START_TEST(hal_SIG_3__raise_while_lowering)
 }
 END_TEST
 
-/* --- ACC ------------------------------------------------------------------------------------- */
+/* --- ACC ----------------------------------------------------------------- */
 
 START_TEST(hal_ACC_1__every_access_once)
 {
@@ -901,7 +904,7 @@ START_TEST(hal_SAV_1__save_before_the_answer)
 }
 END_TEST
 
-/* --- several lanes ------------------------------------------------------------------------------ */
+/* --- several lanes ------------------------------------------------------- */
 
 START_TEST(hal__lanes_serve_their_queues)
 {
@@ -949,7 +952,7 @@ START_TEST(hal__lanes_serve_their_queues)
 }
 END_TEST
 
-/* --- MAP ----------------------------------------------------------------------------------------- */
+/* --- MAP ----------------------------------------------------------------- */
 
 static struct vblk_config on_demand(void)
 {
@@ -1210,7 +1213,7 @@ START_TEST(hal_MAP_4__transient_regions)
 }
 END_TEST
 
-/* --- LIFE ------------------------------------------------------------------------------------------ */
+/* --- LIFE ---------------------------------------------------------------- */
 
 START_TEST(hal_LIFE_1__silence_after_stop)
 {

@@ -66,7 +66,7 @@ static int map_all(uint16_t queue)
 	return n;
 }
 
-/* --- adding ----------------------------------------------------------------------- */
+/* --- adding -------------------------------------------------------------- */
 
 START_TEST(mem__bad_regions)
 {
@@ -221,7 +221,7 @@ START_TEST(mem__header_across_regions)
 }
 END_TEST
 
-/* --- going ------------------------------------------------------------------------- */
+/* --- going --------------------------------------------------------------- */
 
 START_TEST(hal_MAP_4__revoked_region_drains)
 {
@@ -340,7 +340,7 @@ START_TEST(hal_MAP_4__uses_do_not_wrap)
 }
 END_TEST
 
-/* --- dirty bitmaps -------------------------------------------------------------------- */
+/* --- dirty bitmaps ------------------------------------------------------- */
 
 START_TEST(mem__dirty_pages)
 {
@@ -415,7 +415,7 @@ START_TEST(mem__dirty_of_a_region_in_the_middle)
 }
 END_TEST
 
-/* --- on demand ------------------------------------------------------------------------- */
+/* --- on demand ----------------------------------------------------------- */
 
 START_TEST(mem__rings_on_demand)
 {

@@ -24,7 +24,7 @@ static void fresh(const struct vblk_config *c)
 	vblk_mmio_init(&rig.mm, rig.dev, 0x1234, NULL);
 }
 
-/* --- identification and features -------------------------------------------------- */
+/* --- identification and features ----------------------------------------- */
 
 START_TEST(spec_4_2_2__identification)
 {
@@ -99,7 +99,7 @@ START_TEST(spec_6_2__version_1_is_a_must)
 }
 END_TEST
 
-/* --- status ------------------------------------------------------------------------- */
+/* --- status -------------------------------------------------------------- */
 
 START_TEST(spec_2_1__bits_only_come)
 {
@@ -281,7 +281,7 @@ START_TEST(spec_4_2_2__reset_holds_until_drained)
 }
 END_TEST
 
-/* --- queues -------------------------------------------------------------------------- */
+/* --- queues -------------------------------------------------------------- */
 
 START_TEST(spec_4_2_2__queue_registers)
 {
@@ -482,7 +482,7 @@ START_TEST(spec_2_6_1__ring_reset_not_negotiated)
 }
 END_TEST
 
-/* --- interrupts ------------------------------------------------------------------------ */
+/* --- interrupts ---------------------------------------------------------- */
 
 START_TEST(spec_4_2_2__interrupt_status_stays_until_acknowledged)
 {
@@ -511,7 +511,7 @@ START_TEST(spec_4_2_2__interrupt_status_stays_until_acknowledged)
 }
 END_TEST
 
-/* --- configuration space ----------------------------------------------------------------- */
+/* --- configuration space ------------------------------------------------- */
 
 START_TEST(spec_4_2_2__config_generation)
 {
@@ -563,7 +563,7 @@ START_TEST(spec_4_2_2__config_by_bytes)
 }
 END_TEST
 
-/* --- whatever a guest may do ---------------------------------------------------------------- */
+/* --- whatever a guest may do --------------------------------------------- */
 
 START_TEST(spec_4_2_2_2__unaligned_access_is_ignored)
 {
@@ -678,7 +678,7 @@ START_TEST(trust__every_access_is_total)
 }
 END_TEST
 
-/* --- with a log -------------------------------------------------------------------------------- */
+/* --- with a log ---------------------------------------------------------- */
 
 START_TEST(life__log_that_does_not_fit_keeps_the_queue_down)
 {

@@ -24,7 +24,7 @@ static void answered(const struct op *o, uint8_t status, uint32_t len)
 	expect(status_of(*o), status);
 }
 
-/* --- what reaches the store ------------------------------------------------ */
+/* --- what reaches the store ---------------------------------------------- */
 
 START_TEST(spec_5_2_6__read_reaches_the_store)
 {
@@ -127,7 +127,7 @@ START_TEST(spec_5_2_6__every_kind_completes_with_what_the_store_said)
 }
 END_TEST
 
-/* --- layouts, 2.7.4 ----------------------------------------------------------- */
+/* --- layouts, 2.7.4 ------------------------------------------------------ */
 
 /* Bit i of cut: a descriptor ends after byte i of the readable part. */
 static size_t cut_up(struct buf *b, uint64_t gpa, uint32_t len, uint64_t cut,
@@ -349,7 +349,7 @@ START_TEST(trust__segments_of_another_request_stay)
 }
 END_TEST
 
-/* --- bad requests whose status byte can be found -------------------------------- */
+/* --- bad requests whose status byte can be found ------------------------- */
 
 START_TEST(spec_5_2_6__short_header)
 {
@@ -588,7 +588,7 @@ START_TEST(spec_5_2_6__status_is_one_byte)
 }
 END_TEST
 
-/* --- used.len, 2.7.8.2 ---------------------------------------------------------- */
+/* --- used.len, 2.7.8.2 --------------------------------------------------- */
 
 START_TEST(spec_2_7_8_2__len_of_a_read_cut_short)
 {
@@ -648,7 +648,7 @@ START_TEST(spec_2_7_8_2__len_saturates)
 }
 END_TEST
 
-/* --- GET_ID ---------------------------------------------------------------------- */
+/* --- GET_ID -------------------------------------------------------------- */
 
 START_TEST(spec_5_2_6__get_id)
 {
@@ -727,7 +727,7 @@ START_TEST(spec_2_7_5__get_id_spares_readable_buffer)
 }
 END_TEST
 
-/* --- discard and write zeroes ------------------------------------------------------ */
+/* --- discard and write zeroes -------------------------------------------- */
 
 START_TEST(spec_5_2_6_2__extents)
 {
@@ -842,7 +842,7 @@ START_TEST(spec_2_7_4__extent_in_pieces)
 }
 END_TEST
 
-/* --- durability, 5.2.6.2 -------------------------------------------------------------- */
+/* --- durability, 5.2.6.2 ------------------------------------------------- */
 
 START_TEST(spec_5_2_6_2__write_through)
 {
@@ -876,7 +876,7 @@ START_TEST(spec_5_2_6_2__write_through)
 }
 END_TEST
 
-/* --- no status byte: by fault policy --------------------------------------------------- */
+/* --- no status byte: by fault policy ------------------------------------- */
 
 struct broken {
 	const char *section;

@@ -35,7 +35,7 @@ static void faulted(const char *section)
 	used_none(0);
 }
 
-/* --- order and indices ---------------------------------------------------------- */
+/* --- order and indices --------------------------------------------------- */
 
 START_TEST(spec_2_7_13__requests_come_in_order_and_go_in_any)
 {
@@ -307,7 +307,7 @@ START_TEST(bound__poll_ends_after_max_steps)
 }
 END_TEST
 
-/* --- a ring that cannot be trusted ------------------------------------------------ */
+/* --- a ring that cannot be trusted --------------------------------------- */
 
 START_TEST(spec_2_7_13_3__index_too_far_ahead)
 {
@@ -392,7 +392,7 @@ START_TEST(trust__fault_of_one_queue_spares_the_other)
 }
 END_TEST
 
-/* --- chains ------------------------------------------------------------------------ */
+/* --- chains -------------------------------------------------------------- */
 
 /* The head completes once, with length 0; the queue lives. */
 static void contained(uint16_t head, const char *section)
@@ -569,7 +569,7 @@ START_TEST(spec_2_7_5_3__indirect_not_negotiated)
 }
 END_TEST
 
-/* --- interrupts, 2.7.7 --------------------------------------------------------------- */
+/* --- interrupts, 2.7.7 --------------------------------------------------- */
 
 START_TEST(spec_2_7_7__flag_suppresses)
 {
@@ -662,7 +662,7 @@ START_TEST(spec_2_7_7__event_index_only_if_negotiated)
 }
 END_TEST
 
-/* --- notifications, 2.7.10 ------------------------------------------------------------ */
+/* --- notifications, 2.7.10 ----------------------------------------------- */
 
 START_TEST(spec_2_7_10__flag_while_polling)
 {
@@ -716,7 +716,7 @@ START_TEST(spec_2_7_10__event_index_of_notifications)
 }
 END_TEST
 
-/* --- memory of the ring ---------------------------------------------------------------- */
+/* --- memory of the ring -------------------------------------------------- */
 
 START_TEST(spec_2_7__device_writes_only_the_used_ring)
 {

@@ -13,7 +13,7 @@ static struct vblk_config two_queues(void)
 	return c;
 }
 
-/* --- blobs ---------------------------------------------------------------------- */
+/* --- blobs --------------------------------------------------------------- */
 
 static int load(const uint8_t *blob, size_t n)
 {
@@ -263,7 +263,7 @@ START_TEST(life__registers_and_device_agree)
 }
 END_TEST
 
-/* --- the log ------------------------------------------------------------------------ */
+/* --- the log ------------------------------------------------------------- */
 
 struct entry {                  /* vhost-user, split ring */
 	uint8_t inflight, padding[5];
@@ -538,7 +538,7 @@ START_TEST(life__crash_anywhere)
 }
 END_TEST
 
-/* --- a log that lies ------------------------------------------------------------------- */
+/* --- a log that lies ----------------------------------------------------- */
 
 START_TEST(life__log_that_contradicts_the_ring)
 {

@@ -3,7 +3,7 @@
 
 struct rig rig;
 
-/* --- guest memory ------------------------------------------------------------ */
+/* --- guest memory -------------------------------------------------------- */
 
 #define BLOCKS 64u
 
@@ -88,7 +88,7 @@ void all_are(uint64_t gpa, uint8_t v, uint64_t len)
 			      *ram_at(gpa + i));
 }
 
-/* --- the device under test ---------------------------------------------------- */
+/* --- the device under test ----------------------------------------------- */
 
 struct vblk_config plain(void)
 {
@@ -194,7 +194,7 @@ void done(uint16_t queue, int i, enum vblk_status status)
 			     rig.req[i].bytes), VBLK_OK);
 }
 
-/* --- a driver of rings --------------------------------------------------------- */
+/* --- a driver of rings --------------------------------------------------- */
 
 void put_desc(uint64_t table, uint16_t i, uint64_t gpa, uint32_t len,
 	      uint16_t flags, uint16_t next)
@@ -341,7 +341,7 @@ struct op ask_extent(uint16_t queue, uint32_t type, uint64_t sector,
 	return o;
 }
 
-/* --- a driver of registers ------------------------------------------------------- */
+/* --- a driver of registers ----------------------------------------------- */
 
 uint32_t rd(uint32_t offset)
 {
@@ -395,7 +395,7 @@ void mmio_up(const struct vblk_config *cfg)
 	expect(rd(0x070), 15);
 }
 
-/* --- chance ---------------------------------------------------------------------- */
+/* --- chance -------------------------------------------------------------- */
 
 uint64_t chance(uint64_t *state)
 {

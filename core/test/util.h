@@ -35,7 +35,7 @@
 } while (0)
 /* clang-format on */
 
-/* --- guest memory ------------------------------------------------------------ */
+/* --- guest memory -------------------------------------------------------- */
 
 #define RAM    UINT64_C(0x40000000) /* rig_open's one region */
 #define RAM_LEN UINT64_C(0x100000)
@@ -59,7 +59,7 @@ void fill(uint64_t gpa, uint8_t v, uint64_t len);
 /* Fails unless all len bytes are v. */
 void all_are(uint64_t gpa, uint8_t v, uint64_t len);
 
-/* --- the device under test ---------------------------------------------------- */
+/* --- the device under test ----------------------------------------------- */
 
 struct ring {                   /* as its driver sees it */
 	uint64_t desc, avail, used;
@@ -104,7 +104,7 @@ int poll_queue(uint16_t queue);
 /* vblk_complete of the newest poll's request i, all bytes. */
 void done(uint16_t queue, int i, enum vblk_status status);
 
-/* --- a driver of rings --------------------------------------------------------- */
+/* --- a driver of rings --------------------------------------------------- */
 
 #define NEXT     1u
 #define WRITE    2u
@@ -150,7 +150,7 @@ struct op ask_extent(uint16_t queue, uint32_t type, uint64_t sector,
 /* The status byte that came. */
 #define status_of(o) get8((o).status)
 
-/* --- a driver of registers ------------------------------------------------------- */
+/* --- a driver of registers ----------------------------------------------- */
 
 uint32_t rd(uint32_t offset);
 unsigned wr(uint32_t offset, uint32_t value);
@@ -161,7 +161,7 @@ void mmio_queue(uint16_t queue);
 /* rig_open and all of the above to DRIVER_OK with what is offered. */
 void mmio_up(const struct vblk_config *cfg);
 
-/* --- chance ---------------------------------------------------------------------- */
+/* --- chance -------------------------------------------------------------- */
 
 /* xorshift64; a test prints its seed in every failure. */
 uint64_t chance(uint64_t *state);
