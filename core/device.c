@@ -4,8 +4,8 @@
  *
  *     FREE --fetch--> PARSED --memory is there--> BUSY --complete--> FREE
  *
- * Only the step to BUSY consumes the chain from the ring. At most one slot of a
- * queue is PARSED: it waits for memory, and the queue waits with it.
+ * The step out of PARSED consumes the chain from the ring: to BUSY, or at once to
+ * FREE if the device itself answers. At most one slot of a queue is PARSED: it waits for memory, and the queue waits with it.
  */
 #include "bytes.h"
 #include "ring.h"

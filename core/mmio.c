@@ -3,7 +3,7 @@
  * virtio-mmio, version 2: virtio 1.4, 4.2.2. Two writes are answered late: 0 to
  * Status and 0 to QueueReady while requests are in flight, since Linux's driver
  * frees its rings as soon as the write returns. Until then Status and QueueReady
- * read as before and other writes are ignored. QueueReset is polled by the
+ * read as before, and other writes, or those to that queue, are ignored. QueueReset is polled by the
  * driver and needs no such help.
  */
 #include "vblk/mmio.h"
@@ -349,6 +349,15 @@ static void keep_fault(struct vblk_mmio *m)
 	if (!m->fault_acked)
 		m->changed++;
 	m->fault_acked = 1;
+}
+
+unsigned vblk_mmio_waits(const struct vblk_mmio *m)
+{
+	unsigned n = m->resetting;
+
+	for (uint16_t i = 0; i < m->num_queues; i++)
+		n += m->queue[i].stopping | m->queue[i].resetting;
+	return n;
 }
 
 bool vblk_mmio_settle(struct vblk_mmio *m)

@@ -153,11 +153,17 @@ static VBLK_APART void abandon(struct vblk_lane *lane)
 /* Finish resets and queue stops; answer who waits for them. */
 static void settle(struct vblk_lane *lane)
 {
-	if (!lane->mmio || !(lane->queues & 1u) ||
-	    !vblk_mmio_settle(lane->mmio))
+	unsigned before;
+	bool done;
+
+	if (!lane->mmio || !(lane->queues & 1u))
 		return;
-	if (lane->held_n > 0)
+	before = vblk_mmio_waits(lane->mmio);
+	done = vblk_mmio_settle(lane->mmio);
+	if (vblk_mmio_waits(lane->mmio) != before)
 		save(lane);
+	if (!done || before == 0)
+		return;
 	for (uint16_t i = 0; i < lane->held_n; i++)
 		lane->hal->reply(lane->ctx, &lane->held[i], 0);
 	if (lane->held_n > 0)
@@ -237,7 +243,8 @@ static void reap(struct vblk_lane *lane)
 {
 	struct vblk_region gone;
 
-	while (lane->hal->unmap && vblk_mem_reap(lane->dev, &gone)) {
+	while (lane->queues & 1u && lane->hal->unmap &&
+	       vblk_mem_reap(lane->dev, &gone)) {
 		trace(lane, VBLK_TRACE_UNMAP, gone.gpa, gone.len);
 		lane->hal->unmap(lane->ctx, &gone);
 	}
@@ -319,14 +326,15 @@ static bool submit(struct vblk_lane *lane)
 	return lane->offered == lane->refused;
 }
 
-/* True: there may be more at once. */
-static bool serve(struct vblk_lane *lane, uint16_t queue)
+/* True: there may be more at once. *waits: not for want of requests. */
+static bool serve(struct vblk_lane *lane, uint16_t queue, bool *waits)
 {
 	uint64_t bit = UINT64_C(1) << queue;
 	int n = vblk_poll(lane->dev, queue, lane->batch, VBLK_BATCH);
 
 	lane->publish |= bit;
-	if (n == VBLK_EUNMAPPED)
+	*waits = n == VBLK_EUNMAPPED;
+	if (*waits)
 		return map_missing(lane, queue);
 	if (n < 0) {
 		fault(lane, queue);
@@ -347,14 +355,18 @@ static bool serve(struct vblk_lane *lane, uint16_t queue)
 static bool round_robin(struct vblk_lane *lane)
 {
 	uint16_t total = vblk_configuration(lane->dev)->num_queues;
-	bool more = false;
+	bool more = false, waited = false;
 
 	for (uint16_t i = 0; i < total; i++) {
 		uint16_t q = (uint16_t)((lane->next + i) % total);
+		bool waits;
 
 		if (!(lane->kicked >> q & 1u))
 			continue;
-		more = serve(lane, q) || more;
+		more = serve(lane, q, &waits) || more;
+		/* one that got through may have been who the others wait for */
+		more = more || (waited && !waits);
+		waited = waited || waits;
 		if (lane->offered < lane->refused) {
 			lane->next = q; /* the store is full */
 			return false;
@@ -416,5 +428,6 @@ void vblk_lane_resume(struct vblk_lane *lane)
 	lane->publish = lane->queues;
 	lane->kicked = lane->queues;
 	lane->faulted = 0;
+	settle(lane);
 	signal(lane, VBLK_SOURCE_CONFIG, true);
 }

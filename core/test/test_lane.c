@@ -1047,6 +1047,59 @@ START_TEST(hal_MAP_1__queues_do_not_wait_for_each_other)
 }
 END_TEST
 
+/* Queue 0 asks first; queue 1 must not be forgotten when 0 got through. */
+START_TEST(hal_MAP_1__who_had_to_wait_is_served)
+{
+	struct vblk_config c = on_demand();
+	struct op o;
+
+	c.num_queues = 2;
+	c.regions = 12;
+	recorder();
+	rig_open_bare(&c);
+	(void)ram_new(RAM, RAM_LEN);
+	vblk_mmio_init(&rig.mm, rig.dev, 0, NULL);
+	expect(vblk_lane_init(&lane, rig.dev, &rig.mm, 3, &full, &hal),
+	       VBLK_OK);
+	expect(mmio_negotiate(vblk_features(rig.dev)), 11);
+	mmio_queue(0);
+	mmio_queue(1);
+	o = ask(1, _i ? 99 : VBLK_T_FLUSH, 0, 0);
+	guest_wr(STATUS, 15);
+	/* only as long as the lane itself says that there is more */
+	while (vblk_lane_drain(&lane))
+		;
+	expect(lane.kicked, 0);
+	if (_i)
+		used_is(1, o.head, 1);
+	else
+		expect(hal.taken, 1);
+}
+END_TEST
+
+/* A QueueReset that ends later is stored, so that a restart does not repeat it. */
+START_TEST(hal_SAV_1__end_of_a_queue_reset_is_stored)
+{
+	struct vblk_config c = plain();
+
+	c.features |= VBLK_F_RING_RESET;
+	lane_up(&c);
+	(void)ask(0, VBLK_T_IN, 0, SECTOR);
+	guest_wr(NOTIFY, 0);
+	(void)vblk_lane_drain(&lane);
+	guest_wr(0x030, 0);
+	guest_wr(0x0c0, 1);
+	expect(vblk_mmio_waits(&rig.mm), 1);
+	quiet();
+	all_done();
+	(void)vblk_lane_drain(&lane);
+	expect(vblk_mmio_waits(&rig.mm), 0);
+	check_that(strchr(hal.log, 'v') != NULL,
+		   "HAL calls: expected a save among them, came \"%s\"",
+		   hal.log);
+}
+END_TEST
+
 START_TEST(hal_MAP_2__no_such_memory)
 {
 	struct vblk_config c = on_demand();
@@ -1297,6 +1350,8 @@ static void add(TCase *tc)
 	tcase_add_test(tc, hal_MAP_1__on_demand_within_the_cap);
 	tcase_add_loop_test(tc, hal_MAP_1__queues_do_not_wait_for_each_other, 0,
 			    2);
+	tcase_add_loop_test(tc, hal_MAP_1__who_had_to_wait_is_served, 0, 2);
+	tcase_add_test(tc, hal_SAV_1__end_of_a_queue_reset_is_stored);
 	tcase_add_test(tc, hal_MAP_2__no_such_memory);
 	tcase_add_test(tc, hal_MAP_2__busy_gives_up_regions_then_waits);
 	tcase_add_test(tc, bound__mapping_that_gets_nowhere);

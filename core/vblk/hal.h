@@ -14,8 +14,9 @@
  *
  * Of the core only run.c includes this file. Each clause binds one party to one
  * obligation and has one test named after it; spec/hal.md gives each clause's
- * reason. No function may call back into the device or the lane. "Bounded": no
- * waiting for the guest. The port is trusted, the guest is not.
+ * reason. No function may call back into the device or the lane, but save, which
+ * reads it. "Bounded": no waiting for the guest. The port is trusted, the guest
+ * is not.
  */
 #ifndef VBLK_HAL_H
 #define VBLK_HAL_H
@@ -36,7 +37,7 @@ extern "C" {
 #endif
 
 /* Signal sources that are not queues */
-#define VBLK_SOURCE_CONFIG 0xffffu /* configuration change, or NEEDS_RESET */
+#define VBLK_SOURCE_CONFIG 0xffffu /* NEEDS_RESET; a resize the port signals */
 #define VBLK_SOURCE_LINE   0xfffeu /* down only: all is acknowledged */
 
 struct vblk_access {            /* one trapped register access */
@@ -74,8 +75,9 @@ struct vblk_hal {
 	/*
 	 * Start up to n requests, from the front. Bounded.
 	 * SUB-1 Returns how many were accepted, 0..n, and 0 only while some
-	 *       accepted request is not DONE; the lane offers the rest again
-	 *       after a DONE, in the same order.
+	 *       accepted request is not DONE (a negative number counts as
+	 *       0); the lane offers the rest at the next drain, in the same
+	 *       order.
 	 * SUB-2 Accepted requests may finish in any order, even before return.
 	 * SUB-3 Each accepted request is reported DONE exactly once.
 	 * SUB-4 A FLUSH is DONE only when every write DONE before the flush was
@@ -118,25 +120,28 @@ struct vblk_hal {
 	 *       guest gives on it and at least those asked, and overlaps
 	 *       nothing that is mapped. It may be larger.
 	 * MAP-2 VBLK_EGUEST: there is no such memory. VBLK_EBUSY: no room beside
-	 *       what is mapped; asked again after an unmap or a DONE.
+	 *       what is mapped; asked again at a later drain.
 	 * MAP-3 The mapping stays valid until unmap names it.
 	 * MAP-4 (lane) After VBLK_EV_UNMAP nothing new uses the range, and unmap
 	 *       is called once for each region in it, when the last request
-	 *       there is complete.
+	 *       there is complete. A region also goes to make room, or, if
+	 *       TRANSIENT, when it is idle.
 	 */
 	int  (*map)(void *ctx, const struct vblk_range *want,
 		    struct vblk_region *out);
 	void (*unmap)(void *ctx, const struct vblk_region *region);
 
 	/*
-	 * OPTIONAL. Abandon a request if that is possible. Bounded.
+	 * OPTIONAL. Abandon a request if that is possible: the driver gave up its
+	 * queue. May be called more than once for a request. Bounded.
 	 * CAN-1 DONE still follows, once.
 	 */
 	void (*cancel)(void *ctx, uint16_t queue, vblk_tag tag);
 
 	/*
 	 * OPTIONAL. Control state changed: store vblk_mmio_save's blob.
-	 * SAV-1 (lane) Called after the change, before its access is answered.
+	 * SAV-1 (lane) Called after the change, before its access is answered. A
+	 *       resize is the port's own change, and its own to store.
 	 * SAV-2 What was stored outlives the backend; a crash in the middle of
 	 *       it leaves the old blob or the new.
 	 * SAV-3 An access that was not answered before a crash is delivered
@@ -196,24 +201,30 @@ int vblk_lane_init(struct vblk_lane *lane, struct vblk *dev,
 
 /*
  * Take in one event; bounded. Then drain. Of several lanes of one device the
- * one with queue 0 gets every ACCESS, with the others parked, but for a
- * QueueNotify of another lane's queue, which the port routes to it as KICK
- * (vblk_mmio_notifies). EINVAL: DONE for nothing in flight, or a malformed event.
+ * one with queue 0 gets every ACCESS but a QueueNotify of another lane's queue,
+ * which the port routes there as KICK (vblk_mmio_notifies); it also finishes
+ * resets and gives regions back. The others are parked for its UNMAP and for
+ * writes to registers other than QueueNotify and InterruptACK, and for its drains
+ * while vblk_mmio_waits or after an UNMAP; it is to be drained after their DONEs
+ * then. EINVAL: DONE for nothing in flight, or a malformed event.
  */
 int vblk_lane_event(struct vblk_lane *lane, const struct vblk_event *event);
 
 /*
  * Work off what there is, in a bounded number of steps. True: there may be more
  * at once, call again; false: wait for an event.
- * LIFE-1 (lane) After VBLK_EV_STOP and the last DONE, drain returns false and no
- *        HAL function is called.
+ * LIFE-1 (lane) After VBLK_EV_STOP, the last DONE and the drain that follows it,
+ *        drain returns false and calls no HAL function.
  */
 bool vblk_lane_drain(struct vblk_lane *lane);
 
 /* events, vblk_lane_event for each, drain. Negative: what events returned. */
 int vblk_lane_step(struct vblk_lane *lane, uint64_t wait_ns);
 
-/* After vblk_load: signal every queue once, poll every queue. */
+/*
+ * After vblk_mmio_load or vblk_load: signals VBLK_SOURCE_CONFIG, and each queue
+ * after its next poll, whatever the driver asked for. Then drain.
+ */
 void vblk_lane_resume(struct vblk_lane *lane);
 
 /* VBLK_EV_STOP was taken in and nothing is in flight. */

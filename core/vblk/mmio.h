@@ -7,8 +7,9 @@
  * reads 0 and ignores writes, as do accesses of a size it does not allow.
  *
  * Threads: vblk_mmio_raise may be called by the lane that serves the queue, all
- * else by one thread, with the device's lanes parked for writes that say so in
- * their effect (VBLK_FX_SAVE or VBLK_FX_HOLD).
+ * else by one thread; with the device's other lanes parked for writes to any
+ * register but QueueNotify and InterruptACK, and for vblk_mmio_settle while
+ * vblk_mmio_waits.
  */
 #ifndef VBLK_MMIO_H
 #define VBLK_MMIO_H
@@ -68,6 +69,9 @@ uint64_t vblk_mmio_read(const struct vblk_mmio *m, uint64_t offset,
 /* 4.2.2. Returns enum vblk_effect bits. */
 unsigned vblk_mmio_write(struct vblk_mmio *m, uint64_t offset, unsigned size,
 			 uint64_t value);
+
+/* How many resets, QueueReady = 0 and QueueReset wait for requests in flight. */
+unsigned vblk_mmio_waits(const struct vblk_mmio *m);
 
 /*
  * After completions: finishes resets and queue stops that waited for them.

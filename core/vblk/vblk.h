@@ -70,7 +70,7 @@ enum vblk_err {
 	VBLK_ESTATE    = -2,    /* not allowed in this state */
 	VBLK_ENOSPC    = -3,    /* a limit or a buffer is too small */
 
-	/* the guest broke the virtio specification: vblk_guest_fault says where */
+	/* the guest broke the virtio specification (vblk_guest_fault) */
 	VBLK_EGUEST    = -16,
 
 	/* nobody is wrong */
@@ -202,7 +202,7 @@ bool vblk_mem_full(const struct vblk *dev);
 
 /*
  * No new request uses a region that overlaps [gpa, gpa + len). A ring there is
- * gone: its queue faults. Collect the regions with vblk_mem_reap, now or, if
+ * gone: its queue faults, now or when it is polled. Collect the regions with vblk_mem_reap, now or, if
  * EBUSY, when their last requests are complete.
  */
 int vblk_mem_revoke(struct vblk *dev, vblk_gpa gpa, uint64_t len);
@@ -226,7 +226,8 @@ bool vblk_mem_evict(struct vblk *dev, struct vblk_region *out);
 /*
  * After EUNMAPPED: up to max ranges that queue waits for; returns how many.
  * Each lies between live regions and overlaps none. 0: what it waits for still
- * drains, or another queue asked first; poll again after a vblk_complete.
+ * drains, or another queue asked first; poll again after a vblk_complete, or
+ * when that queue's poll got through.
  */
 int vblk_missing(struct vblk *dev, uint16_t queue, struct vblk_range *out,
 		 size_t max);
@@ -266,7 +267,10 @@ uint64_t vblk_accepted(const struct vblk *dev);
 int vblk_accept(struct vblk *dev, uint64_t features)
 	__attribute__((warn_unused_result));
 
-/* EGUEST: size, alignment or extent of these areas break 2.7. */
+/*
+ * EGUEST: size or alignment of these areas break 2.7. One that ends beyond 2^64
+ * makes the queue fault when it is first polled.
+ */
 int vblk_queue_check(const struct vblk *dev, uint16_t queue,
 		     const struct vblk_queue_addr *addr)
 	__attribute__((warn_unused_result));
@@ -275,7 +279,8 @@ int vblk_queue_check(const struct vblk *dev, uint16_t queue,
  * Serve queue from now on. from: NULL or where to go on. log: NULL or
  * vblk_inflight_size(addr->size) bytes that stay the caller's until the queue
  * stops; with entries of an earlier life in it from is ignored and they are
- * executed first. EINVAL: no such queue; ESTATE: started already; EGUEST: see
+ * executed first. EINVAL: no such queue, or a log in a build without;
+ * ESTATE: started already; EGUEST: see
  * vblk_queue_check, or the log is not of this queue. The rings need not be
  * mapped yet.
  */
@@ -288,8 +293,8 @@ int vblk_queue_start(struct vblk *dev, uint16_t queue,
 /*
  * No new requests; EBUSY until the last one is complete (call again). OK: the
  * queue no longer touches guest memory and *at (may be NULL) says where it
- * stood. Its log is zero again, unless requests of an earlier life were not yet
- * replayed: those stay in it for the next start. EINVAL: no such queue.
+ * stood. Its log is zero again, unless requests in it could not be replayed or
+ * given back: those stay for the next start. EINVAL: no such queue.
  */
 int vblk_queue_stop(struct vblk *dev, uint16_t queue, struct vblk_queue_pos *at)
 	__attribute__((warn_unused_result));
@@ -351,7 +356,8 @@ struct vblk_req {
  * Up to max requests of queue, in the order the driver made them available;
  * they are the caller's to complete. Returns how many; 0: none, or no slot is
  * free. EUNMAPPED: see vblk_missing. EGUEST: the ring cannot be trusted, the
- * queue has faulted and hands out nothing more. EINVAL: no such queue.
+ * queue has faulted and hands out nothing more. EINVAL: no such queue, or max
+ * above 32767.
  */
 int vblk_poll(struct vblk *dev, uint16_t queue, struct vblk_req *out,
 	      size_t max) __attribute__((warn_unused_result));
@@ -426,7 +432,10 @@ void vblk_stats(const struct vblk *dev, struct vblk_stats *out);
 /* A queue has faulted: its ring cannot be trusted (2.1.2, NEEDS_RESET). */
 bool vblk_needs_reset(const struct vblk *dev);
 
-/* Section that the guest broke last, as "2.7.5.3.1"; NULL: none since reset. */
+/*
+ * A section that the guest broke, as "2.7.5.3.1": the last of the first queue
+ * that has one since it was started; NULL: none.
+ */
 const char *vblk_guest_fault(const struct vblk *dev);
 
 /* One short line for any enum vblk_err; static. */

@@ -48,7 +48,7 @@ head -c 1000 /dev/urandom >"$out/odd"
 refused demo__odd_size 1 'odd' "$out/odd"
 : >"$out/empty"
 refused demo__empty_image 1 'empty' "$out/empty"
-refused demo__unknown_option 2 -i --frobnicate "$out/disk"
+refused demo__unknown_option 2 usage --frobnicate "$out/disk"
 refused demo__no_image 2 ''
 [ "$(sha256sum <"$out/disk")" = "$before" ]
 verdict $? demo__nothing_was_written
