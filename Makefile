@@ -115,8 +115,10 @@ check:
 
 bench:
 	@tools/deps bench
-	@$(MAKE) -s --no-print-directory build/gcc/core/test/bench
+	@$(MAKE) -s --no-print-directory build/gcc/core/test/bench build/vblk-sim
 	@build/gcc/core/test/bench
+	@echo
+	@build/vblk-sim --bench
 
 size:
 	@tools/deps size
@@ -142,7 +144,7 @@ clean:
 SUITES := build-gcc build-clang headers \
 	  unit-gcc unit-clang unit-gcc-san unit-clang-san unit-m32 threads \
 	  store-gcc-san store-clang-san sim-smoke sim-smoke-san sim-run \
-	  template symbols size licence docs
+	  mutants coverage template symbols size licence docs
 .PHONY: $(filter-out size,$(SUITES))
 
 # Sanitizers of this age lose their way where the kernel spreads addresses wider
@@ -190,6 +192,18 @@ sim-smoke-san: build/sim-san/vblk-sim
 sim-run: build/vblk-sim build/vblk-demo build/sim-san/vblk-sim
 	$(call run,$(SIMRUN))
 
+# Each defect that real back ends had, seeded, fails the test that docs/defects.md
+# names.
+mutants:
+	@tools/mutants --check
+	@tools/mutants
+
+coverage:
+	@rm -rf build/cover build/cover-sim
+	@$(MAKE) -s --no-print-directory cover-run >build/cover.log 2>&1 || \
+		{ tail -n 50 build/cover.log; exit 1; }
+	@tools/cover
+
 # A port starts as a copy of the template: it compiles, and what it calls exists.
 template: $(call obj,gcc,$(TEMPLATE) $(CORE)) $(call obj,clang,$(TEMPLATE))
 	@test -n '$(TEMPLATE)' || { echo 'no template'; exit 1; }
@@ -209,9 +223,7 @@ docs:
 
 cover:
 	@tools/deps cover
-	@rm -rf build/cover build/cover-sim
-	@$(MAKE) -s --no-print-directory cover-run
-	@tools/cover
+	@$(MAKE) -s --no-print-directory coverage
 
 .PHONY: cover-run
 cover-run: $(call units,cover) build/cover-sim/vblk-sim

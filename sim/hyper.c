@@ -46,7 +46,8 @@ static void hal_signal(void *ctx, uint16_t source, bool up)
 	hal_call();
 	if (!up && source != VBLK_SOURCE_LINE)
 		sim_fail("SIG-3: down comes for the line", "source %u", source);
-	bus_settle();           /* SIG-1 */
+	if (!world->k.no_order)
+		bus_settle();   /* SIG-1 */
 	if (up) {
 		d->irq = true;
 		world->n.irqs++;
@@ -68,7 +69,8 @@ static void hal_reply(void *ctx, const struct vblk_access *a, uint64_t value)
 		sim_fail("ACC-1: an access is answered exactly once",
 			 "cpu %u does not wait for disk %u", (unsigned)a->who,
 			 disk_of(ctx));
-	bus_settle();           /* ACC-2 */
+	if (!world->k.no_order)
+		bus_settle();   /* ACC-2 */
 	cpu->waiting = false;
 	cpu->value = value;
 	hal_call();
@@ -290,7 +292,8 @@ static bool deliver(struct world *w)
 			continue;
 		w->event[i] = w->event[--w->events];
 		bus.device = x.disk;
-		bus.stales = 0;         /* EV-2 */
+		if (!w->k.no_ev2)
+			bus.stales = 0; /* EV-2 */
 		w->be[x.disk].drain = true;
 		if (vblk_lane_event(&w->be[x.disk].lane, &x.e) != VBLK_OK)
 			sim_fail("an event is taken in", "disk %u kind %d",

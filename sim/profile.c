@@ -181,6 +181,8 @@ const struct knob knobs[] = {
 	KNOB("policy", fault_policy, "0: contain, 1: stop"),
 	KNOB("no-log", no_log, "1: run without in-flight logs (must fail)"),
 	KNOB("no-flush", no_flush, "1: a store that only says it flushed (must fail)"),
+	KNOB("no-order", no_order, "1: signals and replies order nothing (must fail)"),
+	KNOB("no-ev2", no_ev2, "1: an event overtakes the driver's stores (must fail)"),
 	KNOB("no-rmb", no_rmb, "1: leave out that fence (must fail)"),
 	KNOB("no-wmb", no_wmb, "1: leave out that fence (must fail)"),
 	KNOB("no-mb", no_mb, "1: leave out that fence (must fail)"),

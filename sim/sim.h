@@ -53,7 +53,7 @@ struct knobs {
 	unsigned disks, cpus, queues, qsize, depth, burst;
 	enum regime regime;
 	bool transient, doorbell, level, event_idx, indirect, simple, weak;
-	bool no_log, no_rmb, no_wmb, no_mb, no_flush;
+	bool no_log, no_rmb, no_wmb, no_mb, no_flush, no_order, no_ev2;
 	uint32_t hostile;       /* one bad act in so many requests; 0: never */
 	uint32_t acts;          /* bit per enum act that may happen */
 	uint32_t fail;          /* one store error in so many operations */

@@ -33,6 +33,10 @@ must_fail sim__read_fence_is_needed '' --profile bursty --runs 100 --no-rmb 1
 must_fail sim__write_fence_is_needed '' --profile bursty --runs 100 --no-wmb 1
 must_fail sim__full_fence_is_needed 'never lost' \
 	--profile bursty --runs 100 --no-mb 1
+must_fail hal_SIG_1_ACC_2__stores_come_before 'disk' \
+	--profile revoke --runs 2000 --no-order 1
+must_fail hal_EV_2__driver_stores_come_before 'reset' \
+	--profile reset --runs 200 --no-ev2 1
 must_fail sim__kill_without_log_loses_heads '' --kill-every --no-log 1
 must_fail sim__store_that_does_not_flush 'flushed' \
 	--profile crash --runs 100 --no-flush 1
