@@ -44,8 +44,7 @@ _Static_assert(offsetof(struct vblk_config_space, write_zeroes_may_unmap) == 56,
 static bool regions_suffice(const struct vblk_config *c)
 {
 	return !c->on_demand ||
-	       (HAS_DEMAND &&
-		c->regions >= 3u * c->num_queues + c->segs + 2u);
+	       (HAS_DEMAND && c->regions >= 3u * c->num_queues + c->segs + 2u);
 }
 
 int vblk_config_default(struct vblk_config *c)
@@ -96,7 +95,7 @@ bool vblk_write_back(const struct vblk *dev)
 	return has(dev, VBLK_F_FLUSH);
 }
 
-/* --- configuration space ------------------------------------------------------ */
+/* --- configuration space -------------------------------------------------- */
 
 static void image_of(const struct vblk *dev, struct vblk_config_space *s)
 {

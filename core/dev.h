@@ -140,7 +140,7 @@ struct queue {
 	uint16_t hint;          /* region of the last hit */
 
 	/* memory that is looked for */
-	struct vblk_range miss; /* the range being walked; len 0: all is there */
+	struct vblk_range miss; /* being walked; len 0: all is there */
 	uint8_t  attempts;      /* fetches of this chain so far */
 	bool     absent;        /* the caller cannot map it */
 
@@ -229,7 +229,7 @@ static inline bool on_demand(const struct vblk *dev)
 /* 2.7; the event words are part of the rings even if not negotiated. */
 static inline uint32_t area_len(const struct queue *q, unsigned kind)
 {
-	return kind == AREA_DESC ? 16u * q->size
+	return kind == AREA_DESC    ? 16u * q->size
 	       : kind == AREA_AVAIL ? 6u + 2u * q->size
 				    : 6u + 8u * q->size;
 }

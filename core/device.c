@@ -4,8 +4,9 @@
  *
  *     FREE --fetch--> PARSED --memory is there--> BUSY --complete--> FREE
  *
- * The step out of PARSED consumes the chain from the ring: to BUSY, or at once to
- * FREE if the device itself answers. At most one slot of a queue is PARSED: it waits for memory, and the queue waits with it.
+ * The step out of PARSED consumes the chain from the ring: to BUSY, or at once
+ * to FREE if the device itself answers. At most one slot of a queue is PARSED:
+ * it waits for memory, and the queue waits with it.
  */
 #include "bytes.h"
 #include "ring.h"
@@ -24,7 +25,7 @@ _Static_assert(sizeof(struct vblk_desc) == 16, "wire");
 _Static_assert(sizeof(struct vblk_header) == 16, "wire");
 _Static_assert(sizeof(struct vblk_extent) == 16, "wire");
 
-/* --- storage ------------------------------------------------------------------ */
+/* --- storage -------------------------------------------------------------- */
 
 struct carve { uint8_t *base; size_t used; };
 
@@ -110,7 +111,7 @@ int vblk_init(struct vblk **dev, void *storage, size_t size,
 	return VBLK_OK;
 }
 
-/* --- queues --------------------------------------------------------------------- */
+/* --- queues --------------------------------------------------------------- */
 
 static void stop_asking(struct vblk *dev, const struct queue *q)
 {
@@ -153,7 +154,8 @@ int vblk_queue_start(struct vblk *dev, uint16_t queue,
 	if (q->state != QUEUE_STOPPED)
 		return VBLK_ESTATE;
 	q->log = log;
-	if (log && !log_of(q)) /* GCOVR_EXCL_BR_LINE: needs a build without logs */
+	if (log &&
+	    !log_of(q)) /* GCOVR_EXCL_BR_LINE: needs a build without logs */
 		return VBLK_EINVAL; /* GCOVR_EXCL_LINE: the same */
 	if (log_of(q) && !vblk_log_fresh(log) && !vblk_log_fits(log, a->size))
 		return VBLK_EGUEST;
@@ -276,7 +278,7 @@ bool vblk_kick(struct vblk *dev, uint32_t queue)
 	return true;
 }
 
-/* --- requests --------------------------------------------------------------------- */
+/* --- requests ------------------------------------------------------------- */
 
 static int attach(struct vblk *dev, struct queue *q)
 {
@@ -353,7 +355,10 @@ static bool fetch_again(struct vblk *dev, struct queue *q)
 	return true;
 }
 
-/* The next chain as a slot in PARSED. 1: *out; 2: contained; 0: none; or negative. */
+/*
+ * The next chain as a slot in PARSED. 1: *out; 2: contained; 0: none; or
+ * negative.
+ */
 static int next_slot(struct vblk *dev, struct queue *q, struct slot **out)
 {
 	struct chain c;
@@ -401,8 +406,9 @@ static int step(struct vblk *dev, struct queue *q, struct vblk_req *out)
 	}
 	consume(q, s);
 	if (s->answer != ANSWER_STORE) {
-		answer(dev, q, s, s->answer == ANSWER_ID ? (uint8_t)VBLK_S_OK
-							 : s->answer, 0);
+		answer(dev, q, s,
+		       s->answer == ANSWER_ID ? (uint8_t)VBLK_S_OK : s->answer,
+		       0);
 		return 2;
 	}
 	s->state = SLOT_BUSY;
@@ -495,7 +501,7 @@ bool vblk_poll_idle(struct vblk *dev, uint16_t queue)
 	return vblk_split_arm(dev, q);
 }
 
-/* --- looking in ----------------------------------------------------------------- */
+/* --- looking in ----------------------------------------------------------- */
 
 void vblk_stats(const struct vblk *dev, struct vblk_stats *out)
 {

@@ -153,8 +153,7 @@ uint16_t vblk_log_next(const struct vblk_inflight *log, uint64_t *after)
 		const struct log_entry *e = &log->desc[i];
 
 		if (e->inflight && e->counter > *after &&
-		    (best == VBLK_NONE ||
-		     e->counter < log->desc[best].counter))
+		    (best == VBLK_NONE || e->counter < log->desc[best].counter))
 			best = i;
 	}
 	if (best != VBLK_NONE)

@@ -52,9 +52,9 @@ static uint64_t left_in(const struct mem *m, vblk_gpa gpa)
 
 /*
  * One step along the guest range q->miss: what of it lies in one region, *n
- * bytes at *host, is taken off its front. It does not wrap: whoever read it from
- * the guest has checked. Returns the region; or EUNMAPPED, and
- * q->miss is what is missing; or EGUEST: no such memory, or not for this.
+ * bytes at *host, is taken off its front. It does not wrap: whoever read it
+ * from the guest has checked. Returns the region; or EUNMAPPED, and q->miss is
+ * what is missing; or EGUEST: no such memory, or not for this.
  */
 static VBLK_HOT int piece(struct vblk *dev, struct queue *q, uint8_t **host,
 			  uint32_t *n)
@@ -97,7 +97,7 @@ void vblk_mem_dirty(const struct mem *m, const uint8_t *host, uint64_t len)
 	last = (gpa + (len - 1u)) >> VBLK_PAGE_SHIFT;
 	for (page = gpa >> VBLK_PAGE_SHIFT; page <= last; page++)
 		vblk_dirty_or(&m->r.dirty[(page >> 3) -
-					(m->r.gpa >> (VBLK_PAGE_SHIFT + 3u))],
+					  (m->r.gpa >> (VBLK_PAGE_SHIFT + 3u))],
 			      (uint8_t)(1u << (page & 7u)));
 }
 
@@ -149,7 +149,9 @@ static bool split(const struct vblk *dev, struct slot *s, uint16_t i,
 	return true;
 }
 
-/* Segments are ranges again, from the last: a range is the larger of the two. */
+/*
+ * Segments are ranges again, from the last: a range is the larger of the two.
+ */
 static void undo(struct vblk *dev, struct queue *q, struct slot *s)
 {
 	while (s->req.num_segs > 0) {
@@ -195,7 +197,7 @@ int vblk_mem_translate(struct vblk *dev, struct queue *q, struct slot *s)
 	return VBLK_OK;
 }
 
-/* --- rings ----------------------------------------------------------------- */
+/* --- rings ---------------------------------------------------------------- */
 
 /* Every region under an area, its count of uses changed by `uses`. */
 static int area_walk(struct vblk *dev, struct queue *q, unsigned kind, int uses)
@@ -208,8 +210,7 @@ static int area_walk(struct vblk *dev, struct queue *q, unsigned kind, int uses)
 	a->host = NULL;
 	if (len - 1u > ~a->gpa)
 		return VBLK_EGUEST;     /* memory does not go round */
-	walk_range(q, a->gpa, len,
-		   kind == AREA_USED ? VBLK_WRITE : VBLK_READ);
+	walk_range(q, a->gpa, len, kind == AREA_USED ? VBLK_WRITE : VBLK_READ);
 	while (q->miss.len > 0) {
 		int id = piece(dev, q, &host, &n);
 
@@ -251,7 +252,7 @@ void vblk_mem_detach(struct vblk *dev, struct queue *q)
 	q->attached = false;
 }
 
-/* --- what the caller says and asks ------------------------------------------ */
+/* --- what the caller says and asks ---------------------------------------- */
 
 static bool idle(const struct vblk *dev, uint16_t id)
 {
@@ -433,8 +434,8 @@ static void add_gaps(struct vblk *dev, struct gaps *g, vblk_gpa gpa,
 			n = left_in(m, gpa) < n ? left_in(m, gpa) : n;
 		} else {
 			if (above < dev->num_mem) {
-				uint64_t to = dev->mem[dev->order[above]].r.gpa -
-					      gpa;
+				uint64_t to =
+					dev->mem[dev->order[above]].r.gpa - gpa;
 
 				n = to < n ? to : n;
 			}

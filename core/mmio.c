@@ -2,9 +2,9 @@
 /*
  * virtio-mmio, version 2: virtio 1.4, 4.2.2. Two writes are answered late: 0 to
  * Status and 0 to QueueReady while requests are in flight, since Linux's driver
- * frees its rings as soon as the write returns. Until then Status and QueueReady
- * read as before, and other writes, or those to that queue, are ignored. QueueReset is polled by the
- * driver and needs no such help.
+ * frees its rings as soon as the write returns. Until then Status and
+ * QueueReady read as before, and other writes, or those to that queue, are
+ * ignored. QueueReset is polled by the driver and needs no such help.
  */
 #include "vblk/mmio.h"
 
@@ -71,7 +71,7 @@ static struct vblk_mmio_queue *selected(const struct vblk_mmio *m)
 	return (struct vblk_mmio_queue *)&m->queue[m->queue_sel];
 }
 
-/* --- interrupts ------------------------------------------------------------------ */
+/* --- interrupts ----------------------------------------------------------- */
 
 static uint32_t interrupt_status(const struct vblk_mmio *m)
 {
@@ -118,7 +118,7 @@ bool vblk_mmio_line(const struct vblk_mmio *m)
 	return interrupt_status(m) != 0;
 }
 
-/* --- reads ------------------------------------------------------------------------- */
+/* --- reads ---------------------------------------------------------------- */
 
 static uint32_t half(uint64_t v, uint32_t sel)
 {
@@ -152,8 +152,9 @@ static uint32_t read_register(const struct vblk_mmio *m, uint32_t offset)
 		return half(vblk_features(m->dev), m->features_sel);
 	case INTERRUPT_STATUS: return interrupt_status(m);
 	case STATUS:
-		return m->status | (vblk_needs_reset(m->dev)
-				    ? VBLK_STATUS_NEEDS_RESET : 0u);
+		return m->status |
+		       (vblk_needs_reset(m->dev) ? VBLK_STATUS_NEEDS_RESET
+						 : 0u);
 	case SHM_LEN_LOW:
 	case SHM_LEN_HIGH:
 	case SHM_BASE_LOW:
@@ -170,14 +171,15 @@ uint64_t vblk_mmio_read(const struct vblk_mmio *m, uint64_t offset,
 
 	if (offset < CONFIG)    /* 4.2.2.2 allows only aligned 32-bit access */
 		return size == 4 && offset % 4u == 0
-		       ? read_register(m, (uint32_t)offset) : 0;
+			       ? read_register(m, (uint32_t)offset)
+			       : 0;
 	if (offset >= VBLK_MMIO_BYTES || size > sizeof(b))
 		return 0;
 	vblk_config_read(m->dev, (uint32_t)offset - CONFIG, b, size);
 	return vblk_get(b, size);
 }
 
-/* --- writes ------------------------------------------------------------------------ */
+/* --- writes --------------------------------------------------------------- */
 
 static struct vblk_inflight *log_of(const struct vblk_mmio *m, uint16_t i)
 {
@@ -230,7 +232,8 @@ static void set_half(uint64_t *v, uint32_t high, uint32_t w)
 static unsigned write_area(struct vblk_mmio_queue *q, uint32_t offset,
 			   uint32_t v)
 {
-	uint32_t word = offset / 4u % 4u; /* low, high, two that are no register */
+	uint32_t word = offset / 4u %
+			4u; /* low, high, two that are no register */
 	uint32_t area = (offset - QUEUE_DESC_LOW) / 16u;
 
 	if (q->ready)
@@ -277,7 +280,8 @@ static unsigned write_status(struct vblk_mmio *m, uint32_t v)
 		/* VERSION_1 is a must for this transport, 6.2 */
 		uint64_t f = m->driver_features;
 
-		if (!(f & VBLK_F_VERSION_1) || vblk_accept(m->dev, f) != VBLK_OK)
+		if (!(f & VBLK_F_VERSION_1) ||
+		    vblk_accept(m->dev, f) != VBLK_OK)
 			fresh &= ~VBLK_STATUS_FEATURES_OK;
 	}
 	if (!((m->status | fresh) & VBLK_STATUS_FEATURES_OK))
@@ -329,8 +333,9 @@ unsigned vblk_mmio_write(struct vblk_mmio *m, uint64_t offset, unsigned size,
 
 	if (offset < CONFIG)
 		return size == 4 && offset % 4u == 0
-		       ? write_register(m, (uint32_t)offset, (uint32_t)value)
-		       : 0;
+			       ? write_register(m, (uint32_t)offset,
+						(uint32_t)value)
+			       : 0;
 	if (offset >= VBLK_MMIO_BYTES || size > sizeof(b) || m->resetting)
 		return 0;
 	vblk_put(b, value, size);
@@ -338,7 +343,7 @@ unsigned vblk_mmio_write(struct vblk_mmio *m, uint64_t offset, unsigned size,
 	return VBLK_FX_SAVE;
 }
 
-/* --- what waited for requests in flight ---------------------------------------------- */
+/* --- what waited for requests in flight ----------------------------------- */
 
 /* A faulted device stays so until a device reset, 2.1.2. */
 static void keep_fault(struct vblk_mmio *m)

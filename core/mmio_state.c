@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The register file as bytes, in front of the device's (state.c). An access that
- * waits for its answer is not in it: the platform delivers it again (SAV-3).
+ * The register file as bytes, in front of the device's (state.c). An access
+ * that waits for its answer is not in it: the platform delivers it again
+ * (SAV-3).
  *
  *      0 "vmmi"   4 status   8 features_sel, driver_features_sel, queue_sel
  *     20 generation   24 driver_features 8   32 zero
@@ -67,8 +68,8 @@ static bool consistent(const struct vblk_mmio *m)
 	bool ok = m->status & VBLK_STATUS_DRIVER_OK;
 	bool agreed = m->status & VBLK_STATUS_FEATURES_OK;
 
-	if ((m->status & ~ANY_STATUS) ||
-	    (ok && !agreed) || agreed != (vblk_accepted(m->dev) != 0))
+	if ((m->status & ~ANY_STATUS) || (ok && !agreed) ||
+	    agreed != (vblk_accepted(m->dev) != 0))
 		return false;
 	for (uint16_t i = 0; i < m->num_queues; i++) {
 		const struct vblk_mmio_queue *q = &m->queue[i];

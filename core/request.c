@@ -7,7 +7,7 @@
  */
 #include "dev.h"
 
-/* --- descriptors to ranges --------------------------------------------------- */
+/* --- descriptors to ranges ------------------------------------------------ */
 
 void vblk_chain_begin(struct slot *s, struct chain *c, uint16_t head)
 {
@@ -93,7 +93,7 @@ int vblk_chain_add(struct vblk *dev, struct queue *q, struct slot *s,
 	return VBLK_OK;
 }
 
-/* --- ranges to a request ------------------------------------------------------ */
+/* --- ranges to a request -------------------------------------------------- */
 
 /* 5.2.6: whole sectors, inside the disk; sums cannot wrap. */
 static bool inside(const struct vblk *dev, uint64_t sector, uint64_t sectors)
@@ -136,13 +136,11 @@ static uint8_t parse_type(const struct vblk *dev, struct slot *s,
 			  const struct chain *c)
 {
 	switch (vblk_le32_get(c->header.type)) {
-	case VBLK_T_IN:
-		return parse_transfer(dev, s, c->out_bytes, false);
-	case VBLK_T_OUT:
-		return parse_transfer(dev, s, c->out_bytes, true);
+	case VBLK_T_IN: return parse_transfer(dev, s, c->out_bytes, false);
+	case VBLK_T_OUT: return parse_transfer(dev, s, c->out_bytes, true);
 	case VBLK_T_FLUSH:
 		s->req.op = VBLK_OP_FLUSH;
-		s->num_ranges = 0;      /* has no data; what is there is not ours */
+		s->num_ranges = 0; /* has no data; what is there is not ours */
 		s->req.bytes = 0;
 		return ANSWER_STORE;
 	case VBLK_T_GET_ID:
@@ -151,10 +149,9 @@ static uint8_t parse_type(const struct vblk *dev, struct slot *s,
 		return parse_extent(dev, s, c->out_bytes, VBLK_OP_DISCARD,
 				    VBLK_F_DISCARD);
 	case VBLK_T_WRITE_ZEROES:
-		return parse_extent(dev, s, c->out_bytes,
-				    VBLK_OP_WRITE_ZEROES, VBLK_F_WRITE_ZEROES);
-	default:
-		return VBLK_S_UNSUPP;
+		return parse_extent(dev, s, c->out_bytes, VBLK_OP_WRITE_ZEROES,
+				    VBLK_F_WRITE_ZEROES);
+	default: return VBLK_S_UNSUPP;
 	}
 }
 
@@ -182,7 +179,7 @@ void vblk_chain_parse(struct vblk *dev, struct slot *s, struct chain *c)
 		s->num_out = s->num_ranges;
 }
 
-/* --- a request in host memory -------------------------------------------------- */
+/* --- a request in host memory --------------------------------------------- */
 
 static void drop_segments(struct queue *q, struct slot *s)
 {
@@ -242,7 +239,7 @@ int vblk_request_ready(struct vblk *dev, struct queue *q, struct slot *s)
 	return VBLK_OK;
 }
 
-/* --- and back -------------------------------------------------------------------- */
+/* --- and back ------------------------------------------------------------- */
 
 /* 5.2.6: the serial, NUL-padded, as far as there is room. */
 static uint64_t put_serial(struct vblk *dev, struct slot *s)
@@ -275,11 +272,12 @@ uint32_t vblk_request_finish(struct vblk *dev, struct queue *q,
 	if (s->answer == ANSWER_ID)
 		written = put_serial(dev, s);
 	else if (in && s->answer == ANSWER_STORE)
-		written = status == VBLK_S_OK || bytes > s->req.bytes ? s->req.bytes
-								  : bytes;
+		written = status == VBLK_S_OK || bytes > s->req.bytes
+				  ? s->req.bytes
+				  : bytes;
 	for (uint16_t i = 0; in && i < s->req.num_segs; i++)
 		mem_mark(&dev->mem[s->region[i]], s->seg[i].host,
-			      s->seg[i].len);
+			 s->seg[i].len);
 	vblk_store8(s->status, status);
 	mem_mark(&dev->mem[id], s->status, 1);
 	q->refs[id]--;

@@ -8,7 +8,7 @@
 #include "bytes.h"
 #include "ring.h"
 
-/* --- the areas ------------------------------------------------------------- */
+/* --- the areas ------------------------------------------------------------ */
 
 /* An aligned word never straddles regions: these are 16-aligned. */
 static VBLK_HOT uint8_t *at(struct vblk *dev, struct queue *q,
@@ -48,7 +48,7 @@ static void used32(struct vblk *dev, struct queue *q, uint32_t off, uint32_t v)
 	mem_mark(m, p, 4);
 }
 
-/* --- available ring to chain ------------------------------------------------ */
+/* --- available ring to chain ---------------------------------------------- */
 
 static int walk_table(struct vblk *dev, struct queue *q, struct slot *s,
 		      struct chain *c, vblk_gpa gpa, uint32_t len)
@@ -94,13 +94,15 @@ static int walk(struct vblk *dev, struct queue *q, struct slot *s,
 		uint16_t flags;
 		int r;
 
-		vblk_snapshot(&c->desc, at(dev, q, &q->area[AREA_DESC], 16u * i, &m), 16);
+		vblk_snapshot(&c->desc,
+			      at(dev, q, &q->area[AREA_DESC], 16u * i, &m), 16);
 		flags = vblk_le16_get(c->desc.flags);
 		if (flags & VBLK_DESC_INDIRECT) {
 			if (!has(dev, VBLK_F_INDIRECT_DESC) ||
 			    (flags & VBLK_DESC_NEXT))
 				break;
-			return walk_table(dev, q, s, c, vblk_le64_get(c->desc.addr),
+			return walk_table(dev, q, s, c,
+					  vblk_le64_get(c->desc.addr),
 					  vblk_le32_get(c->desc.len));
 		}
 		r = vblk_chain_add(dev, q, s, c);
@@ -112,7 +114,9 @@ static int walk(struct vblk *dev, struct queue *q, struct slot *s,
 			return 1;
 		i = vblk_le16_get(c->desc.next);
 	}
-	/* a loop, an index outside the table, or INDIRECT where it may not be */
+	/*
+	 * a loop, an index outside the table, or INDIRECT where it may not be
+	 */
 	c->broken = "2.7.5";
 	return 1;
 }
@@ -138,8 +142,9 @@ static int next_head(struct vblk *dev, struct queue *q, uint16_t *head)
 		q->seen_avail = idx;
 		vblk_rmb();     /* idx before entries and descriptors */
 	}
-	*head = avail16(dev, q, VBLK_AVAIL_RING +
-			2u * (q->next_avail & (q->size - 1u)));
+	*head = avail16(dev, q,
+			VBLK_AVAIL_RING +
+				2u * (q->next_avail & (q->size - 1u)));
 	if (*head >= q->size)
 		return vblk_distrust(dev, q, "2.7.6");
 	if (bit_get(q->taken, *head))
@@ -173,7 +178,7 @@ void vblk_split_take(struct queue *q, uint16_t head)
 	bit_set(q->taken, head);
 }
 
-/* --- used elements ---------------------------------------------------------- */
+/* --- used elements -------------------------------------------------------- */
 
 void vblk_split_put(struct vblk *dev, struct queue *q, uint16_t head,
 		    uint32_t len)
@@ -207,18 +212,21 @@ bool vblk_split_publish(struct vblk *dev, struct queue *q)
 		vblk_log_published(log_of(q), now);
 	vblk_mb();              /* idx before the driver's wish, 2.7.7.2 */
 	if (has(dev, VBLK_F_EVENT_IDX)) {
-		uint16_t event = avail16(dev, q, VBLK_AVAIL_RING + 2u * q->size);
+		uint16_t event = avail16(dev, q,
+					 VBLK_AVAIL_RING + 2u * q->size);
 
-		return tell || (uint16_t)(now - event - 1u) <
-			       (uint16_t)(now - old);
+		return tell ||
+		       (uint16_t)(now - event - 1u) < (uint16_t)(now - old);
 	}
 	return !(avail16(dev, q, VBLK_AVAIL_FLAGS) & VBLK_AVAIL_NO_INTERRUPT) ||
 	       tell;
 }
 
-/* --- notifications ----------------------------------------------------------- */
+/* --- notifications -------------------------------------------------------- */
 
-/* With EVENT_IDX a stale avail_event does the same, and flags stays 0 (2.7.10). */
+/*
+ * With EVENT_IDX a stale avail_event does the same, and flags stays 0 (2.7.10).
+ */
 void vblk_split_quiet(struct vblk *dev, struct queue *q)
 {
 	if (q->quiet || has(dev, VBLK_F_EVENT_IDX))
@@ -236,7 +244,7 @@ bool vblk_split_arm(struct vblk *dev, struct queue *q)
 	else if (q->quiet)
 		used16(dev, q, VBLK_USED_FLAGS, 0);
 	q->quiet = false;
-	vblk_mb();              /* our wish before a last look at idx, 2.7.13.4.1 */
+	vblk_mb(); /* our wish before a last look at idx, 2.7.13.4.1 */
 	return avail16(dev, q, VBLK_AVAIL_IDX) == q->next_avail;
 }
 

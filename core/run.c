@@ -2,9 +2,9 @@
 /*
  * The lane: events in, batches out. The one core file that knows the HAL.
  *
- * A lane holds two things back: the tail of a batch that submit refused, offered
- * again when a request is DONE, and register accesses that wait for requests in
- * flight, answered once when the last is.
+ * A lane holds two things back: the tail of a batch that submit refused,
+ * offered again when a request is DONE, and register accesses that wait for
+ * requests in flight, answered once when the last is.
  */
 #include "vblk/hal.h"
 
@@ -46,7 +46,7 @@ static uint64_t tag_of(uint16_t queue, vblk_tag tag)
 	return (uint64_t)queue << 16 | tag;
 }
 
-/* --- telling the driver ----------------------------------------------------------- */
+/* --- telling the driver --------------------------------------------------- */
 
 static void signal(struct vblk_lane *lane, uint16_t source, bool up)
 {
@@ -91,7 +91,7 @@ static void fault(struct vblk_lane *lane, uint16_t queue)
 		signal(lane, VBLK_SOURCE_CONFIG, true);
 }
 
-/* --- accesses ----------------------------------------------------------------------- */
+/* --- accesses ------------------------------------------------------------- */
 
 bool vblk_mmio_notifies(const struct vblk_access *a, uint16_t *queue)
 {
@@ -112,9 +112,10 @@ static int done(struct vblk_lane *lane, uint16_t queue, vblk_tag tag,
 		uint8_t status, uint64_t bytes)
 {
 	int r = vblk_complete(lane->dev, queue, tag,
-			      status == VBLK_S_OK ? VBLK_S_OK :
-			      status == VBLK_S_UNSUPP ? VBLK_S_UNSUPP
-						      : VBLK_S_IOERR, bytes);
+			      status == VBLK_S_OK	? VBLK_S_OK
+			      : status == VBLK_S_UNSUPP ? VBLK_S_UNSUPP
+							: VBLK_S_IOERR,
+			      bytes);
 
 	if (r != VBLK_OK)
 		return r;
@@ -176,7 +177,8 @@ static void write(struct vblk_lane *lane, const struct vblk_access *a)
 	unsigned fx = vblk_mmio_write(lane->mmio, a->offset, a->size, a->value);
 
 	if (fx & VBLK_FX_KICK)
-		lane->kicked |= UINT64_C(1) << (uint32_t)a->value & lane->queues;
+		lane->kicked |= UINT64_C(1) << (uint32_t)a->value &
+				lane->queues;
 	if (fx & VBLK_FX_START)
 		lane->kicked |= lane->queues;
 	if (fx & (VBLK_FX_START | VBLK_FX_HOLD))
@@ -201,11 +203,12 @@ static void access(struct vblk_lane *lane, const struct vblk_access *a)
 	if (a->write)
 		write(lane, a);
 	else
-		lane->hal->reply(lane->ctx, a, vblk_mmio_read(
-				 lane->mmio, a->offset, a->size));
+		lane->hal->reply(
+			lane->ctx, a,
+			vblk_mmio_read(lane->mmio, a->offset, a->size));
 }
 
-/* --- events ------------------------------------------------------------------------- */
+/* --- events --------------------------------------------------------------- */
 
 int vblk_lane_event(struct vblk_lane *lane, const struct vblk_event *e)
 {
@@ -229,15 +232,12 @@ int vblk_lane_event(struct vblk_lane *lane, const struct vblk_event *e)
 		/* a queue whose ring was there has faulted: poll finds it */
 		lane->kicked |= lane->queues;
 		return VBLK_OK;
-	case VBLK_EV_STOP:
-		lane->stop = true;
-		return VBLK_OK;
-	default:
-		return VBLK_EINVAL;
+	case VBLK_EV_STOP: lane->stop = true; return VBLK_OK;
+	default: return VBLK_EINVAL;
 	}
 }
 
-/* --- draining ----------------------------------------------------------------------- */
+/* --- draining ------------------------------------------------------------- */
 
 static void reap(struct vblk_lane *lane)
 {
@@ -261,7 +261,9 @@ static bool make_room(struct vblk_lane *lane)
 	return true;
 }
 
-/* One mapping. Each turn gives up one region, of which there are cfg.regions. */
+/*
+ * One mapping. Each turn gives up one region, of which there are cfg.regions.
+ */
 static int map_one(struct vblk_lane *lane, const struct vblk_range *want)
 {
 	struct vblk_region r;
@@ -358,8 +360,11 @@ static bool round_robin(struct vblk_lane *lane)
 	bool more = false, waited = false;
 
 	for (uint16_t i = 0; i < total; i++) {
-		uint16_t q = (uint16_t)((lane->next + i) % total);
+		uint16_t q = (uint16_t)(lane->next + i);
 		bool waits;
+
+		if (q >= total)
+			q = (uint16_t)(q - total);
 
 		if (!(lane->kicked >> q & 1u))
 			continue;
@@ -372,7 +377,7 @@ static bool round_robin(struct vblk_lane *lane)
 			return false;
 		}
 	}
-	lane->next = (uint16_t)((lane->next + 1u) % total);
+	lane->next = (uint16_t)(lane->next + 1u < total ? lane->next + 1u : 0);
 	return more;
 }
 

@@ -47,7 +47,7 @@ bool bus_mapped(unsigned device, uint32_t off, uint32_t len)
 	return true;
 }
 
-/* --- the device's CPU ------------------------------------------------------------- */
+/* --- the device's CPU ----------------------------------------------------- */
 
 static uint32_t offset(const void *p, uint32_t len)
 {
@@ -55,7 +55,8 @@ static uint32_t offset(const void *p, uint32_t len)
 
 	if (off >= bus.size || !bus_mapped(bus.device, (uint32_t)off, len))
 		sim_fail("a device touches only memory mapped for it",
-			 "device %u: " "%u bytes at offset 0x%llx are not mapped",
+			 "device %u: "
+			 "%u bytes at offset 0x%llx are not mapped",
 			 bus.device, len, (unsigned long long)off);
 	return (uint32_t)off;
 }
@@ -72,8 +73,7 @@ static void drain_one(void)
 		if (bus.buffer[j].off < bus.buffer[i].off + bus.buffer[i].len &&
 		    bus.buffer[i].off < bus.buffer[j].off + bus.buffer[j].len)
 			i = j;
-	memcpy(bus.ram + bus.buffer[i].off, bus.buffer[i].b,
-	       bus.buffer[i].len);
+	memcpy(bus.ram + bus.buffer[i].off, bus.buffer[i].b, bus.buffer[i].len);
 	bus.buffered--;
 	memmove(&bus.buffer[i], &bus.buffer[i + 1],
 		(bus.buffered - i) * sizeof(bus.buffer[0]));
@@ -206,7 +206,8 @@ void vblk_snapshot(void *dst, const void *src, uint32_t n)
 
 	while (at < n) {
 		uint32_t len = (off + at) % BUS_WORD == 0 && n - at >= BUS_WORD
-			       ? BUS_WORD : 1;
+				       ? BUS_WORD
+				       : 1;
 
 		step();
 		note(off + at, len);
@@ -248,7 +249,7 @@ void vblk_mb(void)
 	bus.stales = 0;
 }
 
-/* --- the guest --------------------------------------------------------------------- */
+/* --- the guest ------------------------------------------------------------ */
 
 void bus_write(uint32_t off, const void *src, uint32_t len)
 {

@@ -13,8 +13,8 @@
  *   between any two accesses the guest may run (hook).
  *
  * So a fence that is missing from the core fails a test on any host. The bus
- * also checks: every access lies in memory mapped for the device at work; no byte
- * that decides something is read twice for one chain; reads of a chain are
+ * also checks: every access lies in memory mapped for the device at work; no
+ * byte that decides something is read twice for one chain; reads of a chain are
  * bounded.
  */
 #ifndef SIM_BUS_H
@@ -43,7 +43,7 @@ struct bus {
 	struct rng rng;
 
 	/* schedule */
-	uint32_t countdown, mean;       /* accesses to the next hook; 0: never */
+	uint32_t countdown, mean; /* accesses to the next hook; 0: never */
 	void (*hook)(void *ctx);
 	void *ctx;
 	bool in_hook;

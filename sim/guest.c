@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Virtio-blk drivers on guest CPUs, written from the specification's driver side
- * and sharing no code with the device: bring-up over virtio-mmio (3.1, 4.2.3),
- * requests in any arrangement of descriptors, notifications suppressed either
- * way (2.7.7, 2.7.10), interrupts acknowledged before the used rings are read.
+ * Virtio-blk drivers on guest CPUs, written from the specification's driver
+ * side and sharing no code with the device: bring-up over virtio-mmio (3.1,
+ * 4.2.3), requests in any arrangement of descriptors, notifications suppressed
+ * either way (2.7.7, 2.7.10), interrupts acknowledged before the used rings are
+ * read.
  *
  * A CPU does one small thing a turn, so that the device can come between any
  * two: build, publish the index, look at the event word, kick. An access stops
@@ -22,7 +23,7 @@ enum reg {
 	DESC_LOW = 0x80, DRIVER_LOW = 0x90, DEVICE_LOW = 0xa0
 };
 
-/* --- memory ---------------------------------------------------------------------- */
+/* --- memory --------------------------------------------------------------- */
 
 uint32_t guest_alloc(struct world *w, uint32_t bytes, uint32_t align)
 {
@@ -93,7 +94,9 @@ static void forget_requests(struct driver *d, struct driver_queue *q)
 	(void)d;
 }
 
-/* The device was reset or the guest is new: rings are as a driver makes them. */
+/*
+ * The device was reset or the guest is new: rings are as a driver makes them.
+ */
 static void clear_rings(struct world *w, struct driver *d)
 {
 	static const uint8_t zero[6u + 16u * SIM_QSIZE];
@@ -131,7 +134,7 @@ void guest_start(struct world *w, unsigned disk)
 	guest_restart(w, d);
 }
 
-/* --- accesses ---------------------------------------------------------------------- */
+/* --- accesses ------------------------------------------------------------- */
 
 void guest_access(struct world *w, unsigned cpu, unsigned disk, bool write,
 		  uint32_t offset, unsigned size, uint64_t value)
@@ -161,16 +164,17 @@ static void wr(struct world *w, unsigned cpu, struct driver *d, uint32_t reg,
 	guest_access(w, cpu, d->disk, true, reg, 4, v);
 }
 
-/* --- bring-up ---------------------------------------------------------------------- */
+/* --- bring-up ------------------------------------------------------------- */
 
 #define PER_QUEUE 10u
 #define QUEUES_AT 14u
 
 static uint64_t wanted(const struct world *w, const struct driver *d)
 {
-	uint64_t f = d->features & (VBLK_F_VERSION_1 | VBLK_F_FLUSH |
-		VBLK_F_CONFIG_WCE | VBLK_F_MQ | VBLK_F_DISCARD |
-		VBLK_F_WRITE_ZEROES | VBLK_F_SEG_MAX | VBLK_F_RING_RESET);
+	uint64_t f = d->features &
+		     (VBLK_F_VERSION_1 | VBLK_F_FLUSH | VBLK_F_CONFIG_WCE |
+		      VBLK_F_MQ | VBLK_F_DISCARD | VBLK_F_WRITE_ZEROES |
+		      VBLK_F_SEG_MAX | VBLK_F_RING_RESET);
 
 	if (w->k.event_idx)
 		f |= d->features & VBLK_F_EVENT_IDX;
@@ -220,7 +224,8 @@ static void bring_up(struct world *w, unsigned cpu, struct driver *d)
 	case 1:
 		if (w->disk[d->disk].in_flight > 0)
 			sim_fail("a reset is answered when nothing is in "
-				 "flight", "disk %u: %u requests", d->disk,
+				 "flight",
+				 "disk %u: %u requests", d->disk,
 				 w->disk[d->disk].in_flight);
 		rd(w, cpu, d, STATUS);
 		return;
@@ -230,8 +235,10 @@ static void bring_up(struct world *w, unsigned cpu, struct driver *d)
 		d->irq = false;
 		wr(w, cpu, d, STATUS, VBLK_STATUS_ACKNOWLEDGE);
 		return;
-	case 3: wr(w, cpu, d, STATUS, VBLK_STATUS_ACKNOWLEDGE |
-		   VBLK_STATUS_DRIVER); return;
+	case 3:
+		wr(w, cpu, d, STATUS,
+		   VBLK_STATUS_ACKNOWLEDGE | VBLK_STATUS_DRIVER);
+		return;
 	case 4: wr(w, cpu, d, FEATURES_SEL, 0); return;
 	case 5: rd(w, cpu, d, FEATURES); return;
 	case 6:
@@ -247,8 +254,11 @@ static void bring_up(struct world *w, unsigned cpu, struct driver *d)
 	case 9: wr(w, cpu, d, ACCEPT, (uint32_t)d->accepted); return;
 	case 10: wr(w, cpu, d, ACCEPT_SEL, 1); return;
 	case 11: wr(w, cpu, d, ACCEPT, (uint32_t)(d->accepted >> 32)); return;
-	case 12: wr(w, cpu, d, STATUS, VBLK_STATUS_ACKNOWLEDGE |
-		    VBLK_STATUS_DRIVER | VBLK_STATUS_FEATURES_OK); return;
+	case 12:
+		wr(w, cpu, d, STATUS,
+		   VBLK_STATUS_ACKNOWLEDGE | VBLK_STATUS_DRIVER |
+			   VBLK_STATUS_FEATURES_OK);
+		return;
 	case 13: rd(w, cpu, d, STATUS); return;
 	default: break;
 	}
@@ -261,9 +271,9 @@ static void bring_up(struct world *w, unsigned cpu, struct driver *d)
 		bring_up_queue(w, cpu, d, (s - QUEUES_AT) / PER_QUEUE,
 			       (s - QUEUES_AT) % PER_QUEUE);
 	} else if (s == last) {
-		wr(w, cpu, d, STATUS, VBLK_STATUS_ACKNOWLEDGE |
-		   VBLK_STATUS_DRIVER | VBLK_STATUS_FEATURES_OK |
-		   VBLK_STATUS_DRIVER_OK);
+		wr(w, cpu, d, STATUS,
+		   VBLK_STATUS_ACKNOWLEDGE | VBLK_STATUS_DRIVER |
+			   VBLK_STATUS_FEATURES_OK | VBLK_STATUS_DRIVER_OK);
 	} else {
 		d->wce = d->accepted & VBLK_F_FLUSH;
 		d->phase = D_RUN;
@@ -271,7 +281,7 @@ static void bring_up(struct world *w, unsigned cpu, struct driver *d)
 	}
 }
 
-/* --- requests ----------------------------------------------------------------------- */
+/* --- requests ------------------------------------------------------------- */
 
 struct piece { uint32_t off, len; bool write; };
 
@@ -290,8 +300,8 @@ static unsigned pieces(const struct request *r, struct piece *p)
 	bool in = r->type == VBLK_T_IN;
 	unsigned n = add_piece(p, 0, r->mem, 16, false);
 
-	for (uint32_t i = 0; i < r->count && r->gap > 0 &&
-	     (in || r->type == VBLK_T_OUT); i++)
+	for (uint32_t i = 0;
+	     i < r->count && r->gap > 0 && (in || r->type == VBLK_T_OUT); i++)
 		n = add_piece(p, n, guest_sector(r, i), SECTOR, in);
 	if (r->gap == 0 && (in || r->type == VBLK_T_OUT))
 		n = add_piece(p, n, guest_sector(r, 0), r->count * SECTOR, in);
@@ -308,8 +318,7 @@ static unsigned rearrange(struct world *w, struct piece *p, unsigned n,
 {
 	for (unsigned i = 0; i + 1u < n; i++) {
 		if (p[i].off + p[i].len != p[i + 1u].off ||
-		    p[i].write != p[i + 1u].write ||
-		    rng_one_in(&w->rng, 2))
+		    p[i].write != p[i + 1u].write || rng_one_in(&w->rng, 2))
 			continue;
 		p[i].len += p[i + 1u].len;
 		n--;
@@ -357,10 +366,10 @@ static void lock(struct driver *d, const struct request *r, bool take)
 static bool choose(struct world *w, struct driver *d, struct request *r)
 {
 	static const uint8_t mix[16] = {
-		VBLK_T_IN, VBLK_T_IN, VBLK_T_IN, VBLK_T_IN, VBLK_T_IN,
-		VBLK_T_IN, VBLK_T_OUT, VBLK_T_OUT, VBLK_T_OUT, VBLK_T_OUT,
-		VBLK_T_OUT, VBLK_T_FLUSH, VBLK_T_FLUSH, VBLK_T_DISCARD,
-		VBLK_T_WRITE_ZEROES, VBLK_T_GET_ID
+		VBLK_T_IN,    VBLK_T_IN,      VBLK_T_IN,	   VBLK_T_IN,
+		VBLK_T_IN,    VBLK_T_IN,      VBLK_T_OUT,	   VBLK_T_OUT,
+		VBLK_T_OUT,   VBLK_T_OUT,     VBLK_T_OUT,	   VBLK_T_FLUSH,
+		VBLK_T_FLUSH, VBLK_T_DISCARD, VBLK_T_WRITE_ZEROES, VBLK_T_GET_ID
 	};
 
 	r->type = mix[rng_below(&w->rng, w->k.simple ? 11 : 16)];
@@ -371,7 +380,8 @@ static bool choose(struct world *w, struct driver *d, struct request *r)
 	if (locked(d, r->sector, r->count, r->type != VBLK_T_IN))
 		return false;
 	r->gap = w->k.simple || rng_one_in(&w->rng, 2)
-		 ? 0 : rng_range(&w->rng, 1, MAX_GAP);
+			 ? 0
+			 : rng_range(&w->rng, 1, MAX_GAP);
 	r->status = guest_sector(r, r->type == VBLK_T_IN ? r->count - 1u : 1) +
 		    (r->type == VBLK_T_IN ? SECTOR : 0);
 	if (r->type == VBLK_T_OUT || r->type == VBLK_T_DISCARD)
@@ -390,8 +400,8 @@ static void fill(struct world *w, struct driver *d, struct request *r)
 
 	h.type = vblk_le32_make(r->type);
 	h.reserved = vblk_le32_make(0);
-	h.sector = vblk_le64_make(r->type == VBLK_T_IN || r->type == VBLK_T_OUT
-				  ? r->sector : 0);
+	h.sector = vblk_le64_make(
+		r->type == VBLK_T_IN || r->type == VBLK_T_OUT ? r->sector : 0);
 	bus_write(r->mem, &h, sizeof(h));
 	bus_write(r->status, &never, 1);
 	r->covers = d->completions;
@@ -459,8 +469,9 @@ static bool build(struct world *w, struct driver *d, struct driver_queue *q,
 		r++;
 	if (!choose(w, d, r))
 		return false;
-	head = describe(w, q, r, (d->accepted & VBLK_F_INDIRECT_DESC) &&
-			rng_one_in(&w->rng, 2));
+	head = describe(w, q, r,
+			(d->accepted & VBLK_F_INDIRECT_DESC) &&
+				rng_one_in(&w->rng, 2));
 	if (head == 0xffff)
 		return false;
 	fill(w, d, r);
@@ -473,8 +484,9 @@ static bool build(struct world *w, struct driver *d, struct driver_queue *q,
 	lock(d, r, true);
 	if (!d->hostile)
 		oracle_submit(w, d, r);
-	bus_write16(q->avail + 4u + 2u * ((q->avail_idx + ahead) &
-					  (q->size - 1u)), head);
+	bus_write16(q->avail + 4u +
+			    2u * ((q->avail_idx + ahead) & (q->size - 1u)),
+		    head);
 	return true;
 }
 
@@ -532,7 +544,7 @@ static bool submit(struct world *w, unsigned cpu, struct driver *d, unsigned i)
 	}
 }
 
-/* --- completions --------------------------------------------------------------------- */
+/* --- completions ---------------------------------------------------------- */
 
 static void finish(struct world *w, struct driver *d, struct driver_queue *q,
 		   uint32_t head, uint32_t len)
@@ -566,18 +578,21 @@ static void finish(struct world *w, struct driver *d, struct driver_queue *q,
 	w->n.ioerr += status == VBLK_S_IOERR;
 	w->n.unsupp += status == VBLK_S_UNSUPP;
 	w->n.bytes += r->type == VBLK_T_IN || r->type == VBLK_T_OUT
-		      ? r->count * SECTOR : 0;
+			      ? r->count * SECTOR
+			      : 0;
 	d->stuck = 0;
 }
 
-/* A few used elements; true: there may be more, or notifications are re-armed. */
+/*
+ * A few used elements; true: there may be more, or notifications are re-armed.
+ */
 static bool reap(struct world *w, struct driver *d, struct driver_queue *q)
 {
 	bool event = d->accepted & VBLK_F_EVENT_IDX;
 
 	for (unsigned i = 0; i < 4; i++) {
-		uint32_t at = q->used + 4u + 8u * (q->used_seen &
-						   (q->size - 1u));
+		uint32_t at = q->used + 4u +
+			      8u * (q->used_seen & (q->size - 1u));
 		uint32_t head = bus_read32(at), len = bus_read32(at + 4u);
 
 		if (bus_read16(q->used + 2u) == q->used_seen)
@@ -646,7 +661,7 @@ static void interrupt(struct world *w, unsigned cpu, struct driver *d)
 	d->irq_cpu = -1;
 }
 
-/* --- turns ------------------------------------------------------------------------------ */
+/* --- turns ---------------------------------------------------------------- */
 
 static bool pending(const struct world *w, const struct driver *d)
 {

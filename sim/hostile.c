@@ -100,8 +100,8 @@ static void spoil(struct world *w, struct driver_queue *q, struct request *r,
 	case ACT_ZERO_LOOP:
 		put32(last + 8u, 0);
 		or_flags(last, VBLK_DESC_NEXT, 0);
-		bus_write16(last + 14u, r->table ? (uint16_t)(n - 1u)
-						 : r->desc[n - 1u]);
+		bus_write16(last + 14u,
+			    r->table ? (uint16_t)(n - 1u) : r->desc[n - 1u]);
 		break;
 	case ACT_NESTED: or_flags(at, VBLK_DESC_INDIRECT, 0); break;
 	case ACT_TABLE_LEN:
@@ -114,21 +114,19 @@ static void spoil(struct world *w, struct driver_queue *q, struct request *r,
 		break;
 	case ACT_WRAP: put64(at, ~UINT64_C(0) - rng_below(&w->rng, 16)); break;
 	case ACT_NO_STATUS: or_flags(last, 0, VBLK_DESC_WRITE); break;
-	case ACT_SHORT_HEADER:
-		put32(first + 8u, rng_below(&w->rng, 16));
-		break;
+	case ACT_SHORT_HEADER: put32(first + 8u, rng_below(&w->rng, 16)); break;
 	case ACT_TYPE: put32(r->mem, (uint32_t)rng_next(&w->rng)); break;
 	case ACT_BEYOND: put64(r->mem + 8u, rng_next(&w->rng)); break;
 	case ACT_ODD_LENGTH:
-		put32(at + 8u, (uint32_t)(rng_next(&w->rng) >>
-					  rng_below(&w->rng, 32)));
+		put32(at + 8u,
+		      (uint32_t)(rng_next(&w->rng) >> rng_below(&w->rng, 32)));
 		break;
 	case ACT_ORDER: or_flags(first, VBLK_DESC_WRITE, 0); break;
 	case ACT_EXTENT:
 		put32(r->mem, rng_one_in(&w->rng, 2) ? VBLK_T_DISCARD
 						     : VBLK_T_WRITE_ZEROES);
-		put64(guest_sector(r, 0), rng_next(&w->rng) >>
-		      rng_below(&w->rng, 64));
+		put64(guest_sector(r, 0),
+		      rng_next(&w->rng) >> rng_below(&w->rng, 64));
 		put32(guest_sector(r, 0) + 8u, (uint32_t)rng_next(&w->rng));
 		break;
 	default:        /* ACT_LONG */
@@ -152,7 +150,7 @@ void hostile_spoil(struct world *w, struct driver *d, struct driver_queue *q,
 	did(w, a);
 }
 
-/* --- between two reads ---------------------------------------------------------------- */
+/* --- between two reads ---------------------------------------------------- */
 
 static void flip(struct world *w, uint32_t at, uint32_t len)
 {
@@ -180,7 +178,7 @@ void hostile_mutate(struct world *w, struct driver *d)
 	did(w, a);
 }
 
-/* --- instead of a request --------------------------------------------------------------- */
+/* --- instead of a request ------------------------------------------------- */
 
 #define QUEUE_SEL   0x30u
 #define READY       0x44u
@@ -219,17 +217,20 @@ static bool do_act(struct world *w, struct driver *d, unsigned cpu, enum act a)
 		if (q->phase != 0 || q->there == 0)
 			return false;
 		/* one entry more than the driver knows of */
-		bus_write16(slot, a == ACT_BAD_HEAD
-			    ? (uint16_t)(q->size + rng_below(&w->rng, 9))
-			    : bus_read16(q->avail + 4u + 2u *
-					 ((q->avail_idx - 1u) &
-					  (q->size - 1u))));
+		bus_write16(
+			slot,
+			a == ACT_BAD_HEAD
+				? (uint16_t)(q->size + rng_below(&w->rng, 9))
+				: bus_read16(q->avail + 4u +
+					     2u * ((q->avail_idx - 1u) &
+						   (q->size - 1u))));
 		bus_write16(q->avail + 2u, ++q->avail_idx);
 		guest_access(w, cpu, d->disk, true, NOTIFY, 4, i);
 		return true;
 	case ACT_IDX_AHEAD:
-		bus_write16(q->avail + 2u, (uint16_t)(q->avail_idx + q->size +
-			    rng_range(&w->rng, 1, 30000)));
+		bus_write16(q->avail + 2u,
+			    (uint16_t)(q->avail_idx + q->size +
+				       rng_range(&w->rng, 1, 30000)));
 		guest_access(w, cpu, d->disk, true, NOTIFY, 4, i);
 		return true;
 	case ACT_KICK:
@@ -248,9 +249,7 @@ static bool do_act(struct world *w, struct driver *d, unsigned cpu, enum act a)
 		d->next_act = (int)a;
 		guest_access(w, cpu, d->disk, true, QUEUE_SEL, 4, i);
 		return true;
-	default:
-		wild_register(w, d, cpu);
-		return true;
+	default: wild_register(w, d, cpu); return true;
 	}
 }
 
@@ -281,8 +280,9 @@ bool hostile_turn(struct world *w, struct driver *d, unsigned cpu)
 		return false;
 	a = (enum act)rng_below(&w->rng, ACTS);
 	if ((a > ACT_TABLE && a < ACT_REGISTER && a != ACT_BAD_HEAD &&
-	     a != ACT_SAME_HEAD && a != ACT_IDX_AHEAD) || a <= ACT_TABLE ||
-	    !may(w, a) || d->irq_cpu >= 0 || !do_act(w, d, cpu, a))
+	     a != ACT_SAME_HEAD && a != ACT_IDX_AHEAD) ||
+	    a <= ACT_TABLE || !may(w, a) || d->irq_cpu >= 0 ||
+	    !do_act(w, d, cpu, a))
 		return false;
 	did(w, a);
 	return true;

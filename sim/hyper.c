@@ -12,7 +12,7 @@
 
 #define GRANULE_MAX 16384u
 
-/* --- the HAL --------------------------------------------------------------------- */
+/* --- the HAL -------------------------------------------------------------- */
 
 static unsigned disk_of(const void *ctx)
 {
@@ -137,8 +137,7 @@ static void hal_save(void *ctx)
 	k->len[other] = vblk_mmio_save(&world->be[disk_of(ctx)].mmio,
 				       k->blob[other], sizeof(k->blob[other]));
 	if (k->len[other] < 0)
-		sim_fail("VBLK_MMIO_STATE_BYTES suffices", "%d",
-			 k->len[other]);
+		sim_fail("VBLK_MMIO_STATE_BYTES suffices", "%d", k->len[other]);
 	k->valid = other + 1u;
 	hal_call();
 }
@@ -155,7 +154,7 @@ static const struct vblk_hal hal_all = {
 	.trace = hal_trace,
 };
 
-/* --- the process ------------------------------------------------------------------- */
+/* --- the process ---------------------------------------------------------- */
 
 static struct vblk_config configuration(const struct world *w)
 {
@@ -197,10 +196,10 @@ static void map_all(struct world *w, unsigned disk)
 	w->mapped[disk] = 0;
 	for (unsigned i = 0; i <= w->cuts && w->k.regime != DEMAND; i++) {
 		uint32_t end = i < w->cuts ? w->cut[disk][i] : w->high[disk];
-		struct vblk_region r = {
-			.gpa = GUEST_BASE + at, .len = end - at,
-			.host = bus.ram + at, .perm = VBLK_RW
-		};
+		struct vblk_region r = { .gpa = GUEST_BASE + at,
+					 .len = end - at,
+					 .host = bus.ram + at,
+					 .perm = VBLK_RW };
 
 		must(vblk_mem_add(w->be[disk].dev, &r), "memory is added");
 		bus_map(disk, at, end - at, 1);
@@ -222,7 +221,8 @@ static void boot(struct world *w, unsigned disk)
 	map_all(w, disk);
 	vblk_mmio_init(&b->mmio, b->dev, 0x73696d, w->k.no_log ? NULL : k->log);
 	must(vblk_lane_init(&b->lane, b->dev, &b->mmio, UINT64_MAX, &hal_all,
-			    b), "a lane is made");
+			    b),
+	     "a lane is made");
 	b->drain = true;
 	if (k->valid == 0)
 		return;
@@ -240,12 +240,14 @@ void hyper_start(struct world *w)
 		w->be[i].storage_size = vblk_sizeof(&c);
 		w->be[i].storage = malloc(w->be[i].storage_size);
 		for (unsigned q = 0; q < w->k.queues; q++)
-			w->kept[i].log[q] =
-				calloc(1, vblk_inflight_size(SIM_QSIZE));
+			w->kept[i].log[q] = calloc(
+				1, vblk_inflight_size(SIM_QSIZE));
 		for (unsigned n = 0; n < w->cuts; n++)
-			w->cut[i][n] = w->low[i] + BUS_PAGE * ((n + 1u) *
-				((w->high[i] - w->low[i]) / BUS_PAGE) /
-				(w->cuts + 1u));
+			w->cut[i][n] = w->low[i] +
+				       BUS_PAGE * ((n + 1u) *
+						   ((w->high[i] - w->low[i]) /
+						    BUS_PAGE) /
+						   (w->cuts + 1u));
 		boot(w, i);
 	}
 }
@@ -259,7 +261,7 @@ void hyper_stop(struct world *w)
 	}
 }
 
-/* --- events -------------------------------------------------------------------------- */
+/* --- events --------------------------------------------------------------- */
 
 void hyper_push(struct world *w, unsigned disk, const struct vblk_event *e,
 		uint32_t delay)
@@ -281,8 +283,9 @@ void hyper_push(struct world *w, unsigned disk, const struct vblk_event *e,
 
 static bool deliver(struct world *w)
 {
-	unsigned start = w->events == 0 || w->k.simple ? 0
-			 : rng_below(&w->rng, w->events);
+	unsigned start = w->events == 0 || w->k.simple
+				 ? 0
+				 : rng_below(&w->rng, w->events);
 
 	for (unsigned k = 0; k < w->events; k++) {
 		unsigned i = (k + start) % w->events;
@@ -348,13 +351,14 @@ void hyper_end(struct world *w)
 		(void)vblk_lane_event(&w->be[i].lane, &kick);
 		(void)vblk_lane_drain(&w->be[i].lane);
 		if (w->n.hal_calls != calls)
-			sim_fail("LIFE-1: no HAL call after STOP", "disk %u: "
-				 "%u calls", i,
-				 (unsigned)(w->n.hal_calls - calls));
+			sim_fail("LIFE-1: no HAL call after STOP",
+				 "disk %u: "
+				 "%u calls",
+				 i, (unsigned)(w->n.hal_calls - calls));
 	}
 }
 
-/* --- what goes wrong ------------------------------------------------------------------ */
+/* --- what goes wrong ------------------------------------------------------ */
 
 static bool over_rings(const struct world *w, unsigned disk, uint32_t lo,
 		       uint32_t hi)
@@ -377,8 +381,7 @@ void hyper_revoke(struct world *w)
 	uint32_t lo = w->low[disk] + rng_below(&w->rng, pages) * w->granule;
 	struct vblk_event e = { .kind = VBLK_EV_UNMAP };
 
-	if (over_rings(w, disk, lo, lo + w->granule) &&
-	    !rng_one_in(&w->rng, 8))
+	if (over_rings(w, disk, lo, lo + w->granule) && !rng_one_in(&w->rng, 8))
 		return;
 	e.u.unmap.gpa = GUEST_BASE + lo;
 	e.u.unmap.len = w->granule;
@@ -397,7 +400,9 @@ static void drop_events(struct world *w, bool all)
 	w->events = n;
 }
 
-/* The process dies at once; guest, store, blob and logs stay; another starts. */
+/*
+ * The process dies at once; guest, store, blob and logs stay; another starts.
+ */
 void hyper_kill(struct world *w)
 {
 	w->n.kills++;

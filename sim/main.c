@@ -33,16 +33,16 @@ static void usage(FILE *to)
 	      "  --kill-every    kill the back end at every HAL call of a "
 	      "run, one after the other\n"
 	      "  --bench         simulated requests per second\n"
-	      "  --help          this text\n\nprofiles:\n", to);
+	      "  --help          this text\n\nprofiles:\n",
+	      to);
 	for (unsigned i = 0; i < num_profiles; i++)
-		fprintf(to, "  %-15s %s\n", profiles[i].name,
-			profiles[i].what);
+		fprintf(to, "  %-15s %s\n", profiles[i].name, profiles[i].what);
 	fputs("\nknobs, set by the seed unless given:\n", to);
 	for (unsigned i = 0; i < num_knobs; i++)
 		fprintf(to, "  --%-13s %s\n", knobs[i].name, knobs[i].what);
 }
 
-/* --- one run --------------------------------------------------------------------- */
+/* --- one run -------------------------------------------------------------- */
 
 /* The command that replays k: what differs from the profile's own. */
 static void print_command(const struct knobs *k)
@@ -178,7 +178,7 @@ static void summary(const struct knobs *k, const struct counts *n)
 		printf("  act: %-40s %5" PRIu64 "\n", act_name[i], n->acts[i]);
 }
 
-/* --- many runs --------------------------------------------------------------------- */
+/* --- many runs ------------------------------------------------------------ */
 
 static double seconds(void)
 {
@@ -215,9 +215,9 @@ static int smoke(void)
 		if (tty)
 			fprintf(stderr, "\r\033[K");
 		printf("%s %u - sim %s: %u seeds, %" PRIu64 " requests, "
-		       "%.1f s\n", failed ? "not ok" : "ok", p + 1u,
-		       profiles[p].name, SMOKE_SEEDS, requests,
-		       seconds() - start);
+		       "%.1f s\n",
+		       failed ? "not ok" : "ok", p + 1u, profiles[p].name,
+		       SMOKE_SEEDS, requests, seconds() - start);
 		bad += failed;
 	}
 	printf("1..%u\n# %u seeds, %u failed\n", num_profiles, seeds, bad);
@@ -247,7 +247,8 @@ static int kill_every(const struct knobs *base)
 		/* those of the end are made after the last request */
 		if (m.kills != 1 && i < calls - 64u) {
 			printf("FAILED  HAL call %" PRIu64 ": the back end "
-			       "was not killed\n", i);
+			       "was not killed\n",
+			       i);
 			return 1;
 		}
 		if (tty && i % 64u == 0)
@@ -285,14 +286,15 @@ static int bench(void)
 		}
 	}
 	printf("simulated requests per second (vblk-sim --bench, profile "
-	       "fast, median of 5): %.0f\n", best[2]);
+	       "fast, median of 5): %.0f\n",
+	       best[2]);
 	return 0;
 }
 
-/* --- command line -------------------------------------------------------------------- */
+/* --- command line --------------------------------------------------------- */
 
 enum { OPT_PROFILE = 256, OPT_RUNS, OPT_SEED, OPT_STEPS, OPT_TRACE, OPT_SHRINK,
-       OPT_SMOKE, OPT_KILL, OPT_BENCH, OPT_HELP, OPT_KNOB };
+	OPT_SMOKE, OPT_KILL, OPT_BENCH, OPT_HELP, OPT_KNOB };
 
 static uint64_t number(const char *name, const char *s)
 {
@@ -364,8 +366,10 @@ int main(int argc, char **argv)
 		case OPT_PROFILE:
 			p = profile_find(optarg);
 			if (!p) {
-				fprintf(stderr, "vblk-sim: no profile '%s', "
-					"see --help\n", optarg);
+				fprintf(stderr,
+					"vblk-sim: no profile '%s', "
+					"see --help\n",
+					optarg);
 				return 2;
 			}
 			break;
@@ -390,8 +394,8 @@ int main(int argc, char **argv)
 				return 2;
 			}
 			given[c - OPT_KNOB] = true;
-			value[c - OPT_KNOB] =
-				number(knobs[c - OPT_KNOB].name, optarg);
+			value[c - OPT_KNOB] = number(knobs[c - OPT_KNOB].name,
+						     optarg);
 		}
 	}
 	if (optind < argc) {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the driver of a disk may find. A sector that was written whole carries a
- * stamp in every word; the oracle keeps, for each sector, the stamps that a read
- * may return now and those that a crash of the host may leave. Drivers do not
- * overlap writes with other requests, so a completed write leaves one value.
+ * stamp in every word; the oracle keeps, for each sector, the stamps that a
+ * read may return now and those that a crash of the host may leave. Drivers do
+ * not overlap writes with other requests, so a completed write leaves one
+ * value.
  */
 #include <string.h>
 
@@ -114,9 +115,9 @@ static void was_read(struct world *w, struct driver *d, const struct request *r)
 		if (!among(&o->now[r->sector + i], v))
 			sim_fail("a read returns what was last written",
 				 "disk %u sector %u: stamp %llu, not %llu "
-				 "(or %u more)", d->disk, r->sector + i,
-				 (unsigned long long)v, (unsigned long long)
-				 o->now[r->sector + i].v[0],
+				 "(or %u more)",
+				 d->disk, r->sector + i, (unsigned long long)v,
+				 (unsigned long long)o->now[r->sector + i].v[0],
 				 o->now[r->sector + i].n - 1u);
 		only(&o->now[r->sector + i], v);
 	}
@@ -133,8 +134,9 @@ static void flushed(struct oracle *o, const struct request *r)
 static void check_len(const struct driver *d, const struct request *r,
 		      uint8_t status, uint32_t len)
 {
-	uint32_t in = r->type == VBLK_T_IN ? r->count * SECTOR :
-		      r->type == VBLK_T_GET_ID ? VBLK_ID_BYTES : 0;
+	uint32_t in = r->type == VBLK_T_IN	 ? r->count * SECTOR
+		      : r->type == VBLK_T_GET_ID ? VBLK_ID_BYTES
+						 : 0;
 
 	if (status == VBLK_S_OK ? len != in + 1u : len > in + 1u)
 		sim_fail("the used length is what was written",
@@ -152,9 +154,10 @@ void oracle_done(struct world *w, struct driver *d, struct request *r,
 	check_len(d, r, status, len);
 	if (status == VBLK_S_UNSUPP ||
 	    (status != VBLK_S_OK && w->k.fail == 0) || status > VBLK_S_UNSUPP)
-		sim_fail("a valid request succeeds", "disk %u: type %u sector "
-			 "%u count %u: status %u, fault %s", d->disk, r->type,
-			 r->sector, r->count, status,
+		sim_fail("a valid request succeeds",
+			 "disk %u: type %u sector "
+			 "%u count %u: status %u, fault %s",
+			 d->disk, r->type, r->sector, r->count, status,
 			 fault ? fault : "none");
 	if (status != VBLK_S_OK) {
 		for (uint32_t i = 0; writes(r) && i < r->count; i++)
@@ -205,8 +208,8 @@ void oracle_quiet(struct world *w)
 			if (!among(&o->now[s], v))
 				sim_fail("the disk holds what was written",
 					 "disk %u sector %u: stamp %llu, "
-					 "not %llu", disk, s,
-					 (unsigned long long)v,
+					 "not %llu",
+					 disk, s, (unsigned long long)v,
 					 (unsigned long long)o->now[s].v[0]);
 		}
 	}

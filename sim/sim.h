@@ -49,7 +49,7 @@ enum regime { WHOLE, DEMAND, WINDOW };
 struct knobs {
 	const char *profile;
 	uint64_t seed, steps;
-	uint32_t requests;      /* stop after so many completed; 0: steps decide */
+	uint32_t requests; /* stop after so many completed; 0: steps decide */
 	unsigned disks, cpus, queues, qsize, depth, burst;
 	enum regime regime;
 	bool transient, doorbell, level, event_idx, indirect, simple, weak;
@@ -66,7 +66,7 @@ struct knobs {
 	unsigned fault_policy;
 };
 
-/* --- oracle ------------------------------------------------------------------ */
+/* --- oracle --------------------------------------------------------------- */
 
 #define MAX_VALUES 6u
 
@@ -85,7 +85,7 @@ void oracle_fill(uint64_t stamp, uint8_t *sector);
 /* The stamp, or ~0 if it is no sector that was ever written whole. */
 uint64_t oracle_stamp_of(const uint8_t *sector);
 
-/* --- stores -------------------------------------------------------------------- */
+/* --- stores --------------------------------------------------------------- */
 
 struct op {
 	bool busy;
@@ -96,14 +96,14 @@ struct op {
 
 struct disk {
 	uint8_t  cur[DISK_SECTORS * SECTOR], stable[DISK_SECTORS * SECTOR];
-	uint64_t done_seq[DISK_SECTORS]; /* first write DONE since durable; or 0 */
+	uint64_t done_seq[DISK_SECTORS]; /* first DONE since durable; or 0 */
 	bool     dirty[DISK_SECTORS];
 	struct op op[SIM_QUEUES * SIM_SLOTS];
 	unsigned in_flight, limit;
 	uint64_t seq;
 };
 
-/* --- guest ---------------------------------------------------------------------- */
+/* --- guest ---------------------------------------------------------------- */
 
 enum act {
 	ACT_DESC, ACT_HEADER, ACT_AVAIL, ACT_USED, ACT_TABLE, ACT_BAD_HEAD,
@@ -162,7 +162,7 @@ struct driver {
 	uint64_t completions;
 	struct driver_queue q[SIM_QUEUES];
 	unsigned stuck;
-	int      next_act;              /* second half of a hostile act, or -1 */
+	int      next_act; /* second half of a hostile act, or -1 */
 	bool     lock[DISK_SECTORS];    /* a write or discard is outstanding */
 	uint16_t readers[DISK_SECTORS];
 };
@@ -173,7 +173,7 @@ struct cpu {
 	unsigned queue_turn;
 };
 
-/* --- world ----------------------------------------------------------------------- */
+/* --- world ---------------------------------------------------------------- */
 
 #define HYPER_EVENTS 512u
 
@@ -242,10 +242,12 @@ _Noreturn void sim_fail(const char *expected, const char *came, ...)
 /* guest.c */
 void guest_start(struct world *w, unsigned disk);
 bool guest_turn(struct world *w, unsigned cpu);
-void guest_hook(void *w);
+void guest_hook(void *ctx);
 bool guest_waits(const struct world *w);
 
-/* hostile.c: corrupts a request just built; or does something else that is bad */
+/*
+ * hostile.c: corrupts a request just built; or does something else that is bad
+ */
 void hostile_spoil(struct world *w, struct driver *d, struct driver_queue *q,
 		   struct request *r, uint16_t head);
 bool hostile_turn(struct world *w, struct driver *d, unsigned cpu);

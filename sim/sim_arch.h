@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The recording accessors: what core/vblk/arch.h declares, for a core that runs
- * in the simulator. Each call is a point at which the guest may run; stores wait
- * in a store buffer, loads may be stale until a fence. See bus.h.
+ * in the simulator. Each call is a point at which the guest may run; stores
+ * wait in a store buffer, loads may be stale until a fence. See bus.h.
  */
 #ifndef SIM_ARCH_H
 #define SIM_ARCH_H

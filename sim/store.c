@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A disk with a volatile cache. Requests take their time and finish in any order;
- * a transfer may stand half done for a while; some fail, after part of it was
- * done. A crash of the host keeps for each sector what was last made durable or
- * anything later.
+ * A disk with a volatile cache. Requests take their time and finish in any
+ * order; a transfer may stand half done for a while; some fail, after part of
+ * it was done. A crash of the host keeps for each sector what was last made
+ * durable or anything later.
  */
 #include <string.h>
 
@@ -41,16 +41,19 @@ int disk_submit(struct world *w, unsigned disk, const struct vblk_req *req,
 		op->busy = true;
 		op->req = req[i];
 		op->moved = 0;
-		op->due = w->now + (w->k.simple ? 100u : rng_range(&w->rng,
-			CLOSE_NS, rng_one_in(&w->rng, 16) ? FAR_NS
-							  : 4u * CLOSE_NS));
+		op->due = w->now +
+			  (w->k.simple ? 100u
+				       : rng_range(&w->rng, CLOSE_NS,
+						   rng_one_in(&w->rng, 16)
+							   ? FAR_NS
+							   : 4u * CLOSE_NS));
 		op->flush_seq = d->seq;
 		d->in_flight++;
 	}
 	return (int)i;
 }
 
-/* --- the transfer ------------------------------------------------------------------- */
+/* --- the transfer --------------------------------------------------------- */
 
 /* Bytes [at, at + SECTOR) of the request's segments, to or from a sector. */
 static void move_sector(struct world *w, unsigned disk, const struct op *op,
@@ -93,12 +96,10 @@ static void one_sector(struct world *w, unsigned disk, struct op *op)
 	uint8_t *at = d->cur + s * SECTOR;
 
 	if (s >= DISK_SECTORS)
-		sim_fail("requests lie inside the disk",
-			 "disk %u: sector %u", disk, s);
+		sim_fail("requests lie inside the disk", "disk %u: sector %u",
+			 disk, s);
 	switch ((enum vblk_op)op->req.op) {
-	case VBLK_OP_READ:
-		move_sector(w, disk, op, op->moved, at, true);
-		break;
+	case VBLK_OP_READ: move_sector(w, disk, op, op->moved, at, true); break;
 	case VBLK_OP_WRITE:
 		move_sector(w, disk, op, op->moved, at, false);
 		d->dirty[s] = true;
@@ -113,8 +114,7 @@ static void one_sector(struct world *w, unsigned disk, struct op *op)
 		memset(at, 0, SECTOR);
 		d->dirty[s] = true;
 		break;
-	case VBLK_OP_FLUSH:
-		break;
+	case VBLK_OP_FLUSH: break;
 	}
 	op->moved++;
 }
@@ -162,10 +162,10 @@ static bool turn(struct world *w, unsigned disk)
 	if (d->in_flight == 0)
 		return false;
 	for (unsigned k = 0; k < SIM_QUEUES * SIM_SLOTS; k++) {
-		struct op *op = &d->op[(k + start) %
-				       (SIM_QUEUES * SIM_SLOTS)];
-		uint32_t count = op->req.op == VBLK_OP_FLUSH ? 0 :
-				 (uint32_t)(op->req.bytes / SECTOR);
+		struct op *op = &d->op[(k + start) % (SIM_QUEUES * SIM_SLOTS)];
+		uint32_t count = op->req.op == VBLK_OP_FLUSH
+					 ? 0
+					 : (uint32_t)(op->req.bytes / SECTOR);
 
 		if (!op->busy || op->due > w->now)
 			continue;
@@ -201,11 +201,11 @@ bool disk_waits(const struct world *w)
 	return false;
 }
 
-/* --- losses ------------------------------------------------------------------------- */
+/* --- losses --------------------------------------------------------------- */
 
 /*
- * The back end died: what was in flight happened, or part of it, or nothing. With
- * the host, the cache is gone too.
+ * The back end died: what was in flight happened, or part of it, or nothing.
+ * With the host, the cache is gone too.
  */
 void disk_lose(struct world *w, unsigned disk, bool host)
 {

@@ -14,7 +14,8 @@ static const char *const op_name[] = {
 static void line(struct world *w, unsigned disk, const char *name, char kind,
 		 uint64_t id, const char *key, uint64_t value)
 {
-	fprintf(w->trace, "%s{\"name\":\"%s\",\"cat\":\"vblk\",\"ph\":\"%c\","
+	fprintf(w->trace,
+		"%s{\"name\":\"%s\",\"cat\":\"vblk\",\"ph\":\"%c\","
 		"\"ts\":%" PRIu64 ".%03u,\"pid\":%u,\"tid\":%" PRIu64
 		",\"id\":%" PRIu64 ",\"args\":{\"%s\":%" PRIu64 "}%s}",
 		w->trace_more ? ",\n" : "[\n", name, kind, w->now / 1000u,
@@ -42,12 +43,8 @@ void trace_event(struct world *w, unsigned disk, unsigned id, uint64_t a,
 		line(w, disk, b ? "signal" : "signal down", 'i', 0, "source",
 		     a);
 		break;
-	case VBLK_TRACE_MAP:
-		line(w, disk, "map", 'i', 0, "gpa", a);
-		break;
-	case VBLK_TRACE_UNMAP:
-		line(w, disk, "unmap", 'i', 0, "gpa", a);
-		break;
+	case VBLK_TRACE_MAP: line(w, disk, "map", 'i', 0, "gpa", a); break;
+	case VBLK_TRACE_UNMAP: line(w, disk, "unmap", 'i', 0, "gpa", a); break;
 	case VBLK_TRACE_FAULT:
 		line(w, disk, "queue faulted", 'i', 0, "queue", a);
 		break;

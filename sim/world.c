@@ -27,12 +27,12 @@ _Noreturn void sim_fail(const char *expected, const char *came, ...)
 	longjmp(*world->failed, 1);
 }
 
-/* --- making ------------------------------------------------------------------------ */
+/* --- making --------------------------------------------------------------- */
 
 static uint32_t ram_needed(const struct world *w)
 {
-	uint32_t queue = 26u * SIM_QSIZE + 8192u + w->k.depth *
-			 (SLOT_BYTES + 32u);
+	uint32_t queue = 26u * SIM_QSIZE + 8192u +
+			 w->k.depth * (SLOT_BYTES + 32u);
 
 	return (w->disks * (w->k.queues * queue + 65536u) + 65535u) &
 	       ~UINT32_C(65535);
@@ -75,7 +75,7 @@ static void make(struct world *w, const struct knobs *k)
 	}
 }
 
-/* --- turns -------------------------------------------------------------------------- */
+/* --- turns ---------------------------------------------------------------- */
 
 static uint64_t next_due(const struct world *w)
 {
@@ -85,10 +85,10 @@ static uint64_t next_due(const struct world *w)
 		if (w->event[i].due < due)
 			due = w->event[i].due;
 	for (unsigned d = 0; d < w->disks; d++)
-		for (unsigned i = 0; w->disk[d].in_flight > 0 &&
-				     i < SIM_QUEUES * SIM_SLOTS; i++)
-			if (w->disk[d].op[i].busy &&
-			    w->disk[d].op[i].due < due)
+		for (unsigned i = 0;
+		     w->disk[d].in_flight > 0 && i < SIM_QUEUES * SIM_SLOTS;
+		     i++)
+			if (w->disk[d].op[i].busy && w->disk[d].op[i].due < due)
 				due = w->disk[d].op[i].due;
 	return due;
 }
@@ -121,7 +121,7 @@ static bool turn(struct world *w)
 	return true;
 }
 
-/* --- rest ---------------------------------------------------------------------------- */
+/* --- rest ----------------------------------------------------------------- */
 
 static void check_rest(struct world *w)
 {
@@ -137,11 +137,12 @@ static void check_rest(struct world *w)
 			if (d->hostile || q->there == 0)
 				continue;
 			sim_fail(used != q->used_seen
-				 ? "an interrupt is never lost"
-				 : "a kick is never lost",
+					 ? "an interrupt is never lost"
+					 : "a kick is never lost",
 				 "disk %u queue %u: %u requests left, used "
-				 "index %u, seen %u, available %u", i, k,
-				 q->there, used, q->used_seen, q->avail_idx);
+				 "index %u, seen %u, available %u",
+				 i, k, q->there, used, q->used_seen,
+				 q->avail_idx);
 		}
 		if (left)
 			guest_restart(w, d);
@@ -162,12 +163,12 @@ static void rest(struct world *w)
 	w->quiet = true;
 	for (unsigned i = 0; !at_rest(w); i++) {
 		if (i == REST_TURNS)
-			sim_fail("all comes to rest", "after %u turns: %u "
-				 "events, %u in flight", i, w->events,
-				 w->disk[0].in_flight);
+			sim_fail("all comes to rest",
+				 "after %u turns: %u "
+				 "events, %u in flight",
+				 i, w->events, w->disk[0].in_flight);
 		if (!turn(w) && !at_rest(w))
-			sim_fail("an access is answered",
-				 "cpu 0 %s, cpu 1 %s",
+			sim_fail("an access is answered", "cpu 0 %s, cpu 1 %s",
 				 w->cpu[0].waiting ? "waits" : "runs",
 				 w->cpu[1].waiting ? "waits" : "runs");
 	}
@@ -204,7 +205,9 @@ static void live(struct world *w)
 	uint32_t every = w->k.simple ? SIMPLE_REST : REST_EVERY;
 
 	while (goes_on(w)) {
-		/* the back end may die in here: it starts again where we were */
+		/*
+		 * the back end may die in here: it starts again where we were
+		 */
 		if (setjmp(w->killed) != 0)
 			hyper_kill(w);
 		while (goes_on(w)) {
@@ -235,7 +238,8 @@ bool world_run(const struct knobs *k, struct counts *n, FILE *trace,
 		live(world);
 		ok = true;
 	} else {
-		snprintf(why, why_size, "step %llu\n  expected  %s\n  came      %s",
+		snprintf(why, why_size,
+			 "step %llu\n  expected  %s\n  came      %s",
 			 (unsigned long long)world->step, world->expected,
 			 world->came);
 	}

@@ -191,9 +191,10 @@ START_TEST(trust__every_byte_is_read_once)
 		done(0, 0, VBLK_S_OK);
 	(void)vblk_irq(rig.dev, 0);
 	for (uint64_t i = 0; i < RAM_LEN; i++)
-		check_that(reads[i] <= 1, "request %d, byte 0x%" PRIx64
-			      ": expected 1 read, came %u", _i, RAM + i,
-			      reads[i]);
+		check_that(reads[i] <= 1,
+			   "request %d, byte 0x%" PRIx64
+			   ": expected 1 read, came %u",
+			   _i, RAM + i, reads[i]);
 	free(reads);
 	reads = NULL;
 }
@@ -202,10 +203,15 @@ END_TEST
 /* What was read turns to 0xff at once; nothing comes of it. */
 START_TEST(trust__what_changes_after_reading_is_not_seen)
 {
-	static const struct { int op; uint64_t sector, bytes; unsigned flags; }
-	want[REQUESTS] = {
-		{ VBLK_OP_READ, 1, 1024, 0 }, { VBLK_OP_WRITE, 2, 512, 0 },
-		{ VBLK_OP_FLUSH, 0, 0, 0 }, { -1, 0, VBLK_S_OK, 0 },
+	static const struct {
+		int op;
+		uint64_t sector, bytes;
+		unsigned flags;
+	} want[REQUESTS] = {
+		{ VBLK_OP_READ, 1, 1024, 0 },
+		{ VBLK_OP_WRITE, 2, 512, 0 },
+		{ VBLK_OP_FLUSH, 0, 0, 0 },
+		{ -1, 0, VBLK_S_OK, 0 },
 		{ VBLK_OP_DISCARD, 3, 2048, 0 },
 		{ VBLK_OP_WRITE_ZEROES, 5, 3072, VBLK_REQ_UNMAP },
 		{ -1, 0, VBLK_S_UNSUPP, 0 },
@@ -250,9 +256,9 @@ START_TEST(spec_2_7_8__used_index_is_never_read)
 	check_that(count < 8192, "expected fewer events");
 	for (unsigned i = 0; i < count; i++)
 		check_that(seen[i].kind != PROBE_LOAD ||
-			      seen[i].gpa - rig.ring[0].used >= 0x1000,
-			      "event %u reads the used ring at +%u", i,
-			      (unsigned)(seen[i].gpa - rig.ring[0].used));
+				   seen[i].gpa - rig.ring[0].used >= 0x1000,
+			   "event %u reads the used ring at +%u", i,
+			   (unsigned)(seen[i].gpa - rig.ring[0].used));
 }
 END_TEST
 
@@ -270,8 +276,9 @@ START_TEST(spec_2_7_13_3__index_then_fence_then_entry)
 	entry = find(0, PROBE_LOAD, rig.ring[0].avail + 4, "the entry");
 	desc = find(0, PROBE_LOAD, rig.ring[0].desc, "the descriptor");
 	check_that(idx < fence && fence < entry && entry < desc,
-		      "expected index, fence, entry, descriptor; came %u %u %u "
-		      "%u", idx, fence, entry, desc);
+		   "expected index, fence, entry, descriptor; came %u %u %u "
+		   "%u",
+		   idx, fence, entry, desc);
 }
 END_TEST
 
@@ -295,17 +302,16 @@ START_TEST(spec_2_7_13_4__used_after_status)
 	fence = find(0, PROBE_WMB, 0, "a write fence");
 	idx = find(0, PROBE_STORE, used + 2, "used->idx");
 	check_that(status < id && status < len,
-		      "expected the status before the element; came %u %u %u",
-		      status, id, len);
+		   "expected the status before the element; came %u %u %u",
+		   status, id, len);
 	check_that(id < fence && len < fence && fence < idx,
-		      "expected element, fence, index; came %u %u %u %u", id,
-		      len, fence, idx);
+		   "expected element, fence, index; came %u %u %u %u", id, len,
+		   fence, idx);
 	/* 2.7.7.2: then the driver's wish */
 	full = find(idx, PROBE_MB, 0, "a full fence");
-	wish = find(idx, PROBE_LOAD, rig.ring[0].avail +
-		    (_i ? 4u + 32u : 0u), "the driver's wish");
-	check_that(full < wish, "expected fence, wish; came %u %u", full,
-		      wish);
+	wish = find(idx, PROBE_LOAD, rig.ring[0].avail + (_i ? 4u + 32u : 0u),
+		    "the driver's wish");
+	check_that(full < wish, "expected fence, wish; came %u %u", full, wish);
 }
 END_TEST
 
@@ -315,13 +321,13 @@ START_TEST(spec_2_7_10__arm_then_fence_then_look)
 
 	begin(_i ? VBLK_F_EVENT_IDX : 0);
 	expect(vblk_poll_idle(rig.dev, 0), true);
-	arm = find(0, PROBE_STORE, rig.ring[0].used +
-		   (_i ? 4u + 8u * 16u : 0u), "the wish");
+	arm = find(0, PROBE_STORE, rig.ring[0].used + (_i ? 4u + 8u * 16u : 0u),
+		   "the wish");
 	fence = find(arm, PROBE_MB, 0, "a full fence");
 	look = find(fence, PROBE_LOAD, rig.ring[0].avail + 2, "avail->idx");
 	check_that(arm < fence && fence < look,
-		      "expected wish, fence, look; came %u %u %u", arm, fence,
-		      look);
+		   "expected wish, fence, look; came %u %u %u", arm, fence,
+		   look);
 }
 END_TEST
 
@@ -342,10 +348,10 @@ START_TEST(spec_2_7_8__ring_words_are_written_whole)
 
 		if (seen[i].kind != PROBE_STORE || off >= 0x1000)
 			continue;
-		check_that(seen[i].n == (off < 4 || off >= 4 + 8 * 16 ? 2
-									: 4),
-			      "used ring + %u: expected a whole word, came %u "
-			      "bytes", (unsigned)off, seen[i].n);
+		check_that(seen[i].n == (off < 4 || off >= 4 + 8 * 16 ? 2 : 4),
+			   "used ring + %u: expected a whole word, came %u "
+			   "bytes",
+			   (unsigned)off, seen[i].n);
 	}
 }
 END_TEST

@@ -42,23 +42,26 @@ START_TEST(config__bad_values)
 	struct vblk_config good = plain();
 
 	good.features = VBLK_F_FLUSH;
-#define BAD(field, value) do { \
-	struct vblk *dev = NULL; \
-	uint64_t storage[8]; \
-	valid = good; \
-	check_that(size_with() > 0, #field ": the base is bad"); \
-	valid.field = (value); \
-	check_that(size_with() == 0, #field " = " #value \
-		      ": expected 0, came %zu", size_with()); \
-	expect(vblk_init(&dev, storage, sizeof(storage), &valid), \
-	       VBLK_EINVAL); \
-} while (0)
-#define GOOD(field, value) do { \
-	valid = good; \
-	valid.field = (value); \
-	check_that(size_with() > 0, #field " = " #value \
-		      ": expected a size, came 0"); \
-} while (0)
+#define BAD(field, value) \
+	do { \
+		struct vblk *dev = NULL; \
+		uint64_t storage[8]; \
+		valid = good; \
+		check_that(size_with() > 0, #field ": the base is bad"); \
+		valid.field = (value); \
+		check_that(size_with() == 0, \
+			   #field " = " #value ": expected 0, came %zu", \
+			   size_with()); \
+		expect(vblk_init(&dev, storage, sizeof(storage), &valid), \
+		       VBLK_EINVAL); \
+	} while (0)
+#define GOOD(field, value) \
+	do { \
+		valid = good; \
+		valid.field = (value); \
+		check_that(size_with() > 0, \
+			   #field " = " #value ": expected a size, came 0"); \
+	} while (0)
 	BAD(capacity, UINT64_MAX);
 	BAD(capacity, UINT64_MAX / 512 + 1);
 	GOOD(capacity, UINT64_MAX / 512);
@@ -66,10 +69,11 @@ START_TEST(config__bad_values)
 	BAD(features, VBLK_F_CONFIG_WCE);
 	GOOD(features, VBLK_F_CONFIG_WCE | VBLK_F_FLUSH);
 	for (unsigned i = 0; i < 64; i++) {
-		static const uint64_t ours = VBLK_F_SIZE_MAX | VBLK_F_SEG_MAX |
-			VBLK_F_GEOMETRY | VBLK_F_RO | VBLK_F_BLK_SIZE |
-			VBLK_F_FLUSH | VBLK_F_TOPOLOGY | VBLK_F_CONFIG_WCE |
-			VBLK_F_MQ | VBLK_F_DISCARD | VBLK_F_WRITE_ZEROES |
+		static const uint64_t ours =
+			VBLK_F_SIZE_MAX | VBLK_F_SEG_MAX | VBLK_F_GEOMETRY |
+			VBLK_F_RO | VBLK_F_BLK_SIZE | VBLK_F_FLUSH |
+			VBLK_F_TOPOLOGY | VBLK_F_CONFIG_WCE | VBLK_F_MQ |
+			VBLK_F_DISCARD | VBLK_F_WRITE_ZEROES |
 			VBLK_F_INDIRECT_DESC | VBLK_F_EVENT_IDX |
 			VBLK_F_VERSION_1 | VBLK_F_ACCESS_PLATFORM |
 			VBLK_F_ORDER_PLATFORM | VBLK_F_RING_RESET;
@@ -77,8 +81,8 @@ START_TEST(config__bad_values)
 		valid = good;
 		valid.features |= UINT64_C(1) << i;
 		check_that((size_with() > 0) == (ours >> i & 1),
-			      "feature %u: expected %s", i,
-			      ours >> i & 1 ? "a size" : "0");
+			   "feature %u: expected %s", i,
+			   ours >> i & 1 ? "a size" : "0");
 	}
 	BAD(block_size, 256);
 	BAD(block_size, 513);
@@ -153,10 +157,12 @@ START_TEST(config__storage_macro_is_an_upper_bound)
 		n = vblk_sizeof(&c);
 		most = VBLK_STORAGE(c.num_queues, c.queue_size, c.slots, c.segs,
 				    c.regions);
-		check_that(n > 0 && n <= most, "%u queues of %u, %u slots, "
-			      "%u segs, %u regions: expected at most %zu, "
-			      "came %zu", c.num_queues, c.queue_size, c.slots,
-			      c.segs, c.regions, most, n);
+		check_that(n > 0 && n <= most,
+			   "%u queues of %u, %u slots, "
+			   "%u segs, %u regions: expected at most %zu, "
+			   "came %zu",
+			   c.num_queues, c.queue_size, c.slots, c.segs,
+			   c.regions, most, n);
 	}
 }
 END_TEST
@@ -171,7 +177,7 @@ START_TEST(config__small_device_in_1_KiB)
 	c.segs = 8;
 	c.regions = 1;
 	check_that(vblk_sizeof(&c) <= 1024, "expected at most 1024, came %zu",
-		      vblk_sizeof(&c));
+		   vblk_sizeof(&c));
 }
 END_TEST
 
@@ -190,8 +196,8 @@ START_TEST(spec_2_2_2__valid_subsets_only)
 	for (unsigned i = 0; i < 64; i++) {
 		uint64_t bit = UINT64_C(1) << i;
 
-		expect(vblk_accept(rig.dev, bit), f & bit ? VBLK_OK
-							  : VBLK_EGUEST);
+		expect(vblk_accept(rig.dev, bit),
+		       f & bit ? VBLK_OK : VBLK_EGUEST);
 	}
 	expect(vblk_accept(rig.dev, f), VBLK_OK);
 	expect(vblk_accept(rig.dev, f | VBLK_F_MQ), VBLK_EGUEST);
@@ -280,8 +286,8 @@ START_TEST(spec_5_2_4__fields)
 	for (unsigned i = 0; i < COUNT(field); i++)
 		if (field[i].at >= 36 && field[i].v != 0)
 			check_that(config_field(field[i].at, field[i].n) > 0,
-				      "field at %u: expected a limit, came 0",
-				      field[i].at);
+				   "field at %u: expected a limit, came 0",
+				   field[i].at);
 }
 END_TEST
 
@@ -391,7 +397,7 @@ START_TEST(vblk__strerror)
 	for (int i = -40; i <= 3; i++) {
 		ck_assert_ptr_nonnull(vblk_strerror(i));
 		check_that(strlen(vblk_strerror(i)) > 3,
-			      "error %d: expected words", i);
+			   "error %d: expected words", i);
 	}
 	ck_assert_str_eq(vblk_strerror(7), vblk_strerror(-7));
 	ck_assert_str_ne(vblk_strerror(VBLK_OK), vblk_strerror(-7));

@@ -15,7 +15,7 @@
 #define PAGE   4096u
 
 enum { SEL = 0x030, READY = 0x044, NOTIFY = 0x050, INT_STATUS = 0x060,
-       INT_ACK = 0x064, STATUS = 0x070, QRESET = 0x0c0 };
+	INT_ACK = 0x064, STATUS = 0x070, QRESET = 0x0c0 };
 
 static struct vblk_lane lane;
 
@@ -61,15 +61,15 @@ static void quiet(void)
 static void calls(const char *wanted)
 {
 	check_that(strcmp(hal.log, wanted) == 0,
-		      "HAL calls: expected \"%s\", came \"%s\"", wanted,
-		      hal.log);
+		   "HAL calls: expected \"%s\", came \"%s\"", wanted, hal.log);
 	quiet();
 }
 
 static int hal_submit(void *ctx, const struct vblk_req *req, size_t n)
 {
-	size_t k = hal.accept < 0 || (size_t)hal.accept > n ? n
-							  : (size_t)hal.accept;
+	size_t k = hal.accept < 0 || (size_t)hal.accept > n
+			   ? n
+			   : (size_t)hal.accept;
 
 	ck_assert_ptr_eq(ctx, &hal);
 	check_that(n > 0 && n <= VBLK_BATCH, "submit of %zu", n);
@@ -106,7 +106,7 @@ static int hal_map(void *ctx, const struct vblk_range *want,
 
 	ck_assert_ptr_eq(ctx, &hal);
 	check_that(want->len > 0 && want->len - 1 <= ~want->gpa,
-		      "map: expected a range");
+		   "map: expected a range");
 	note('m');
 	if (hal.map_says != VBLK_OK)
 		return hal.map_says;
@@ -286,11 +286,13 @@ START_TEST(hal__required_functions)
 	struct vblk_hal h;
 
 	mmio_up(&c);
-#define NEEDS(field, mm) do { \
-	h = full; \
-	h.field = NULL; \
-	expect(vblk_lane_init(&lane, rig.dev, mm, 3, &h, &hal), VBLK_EINVAL); \
-} while (0)
+#define NEEDS(field, mm) \
+	do { \
+		h = full; \
+		h.field = NULL; \
+		expect(vblk_lane_init(&lane, rig.dev, mm, 3, &h, &hal), \
+		       VBLK_EINVAL); \
+	} while (0)
 	NEEDS(submit, NULL);
 	NEEDS(signal, NULL);
 	NEEDS(reply, &rig.mm);
@@ -458,7 +460,9 @@ END_TEST
 
 START_TEST(hal_SUB_3__status_of_a_done)
 {
-	static const struct { uint8_t says, comes; } t[] = {
+	static const struct {
+		uint8_t says, comes;
+	} t[] = {
 		{ 0, 0 }, { 1, 1 }, { 2, 2 }, { 3, 1 }, { 255, 1 },
 	};
 	struct vblk_config c = queues(1);
@@ -494,8 +498,7 @@ START_TEST(bound__drain_is_fair_and_ends)
 	for (uint16_t q = 0; q < 3; q++)
 		guest_wr(NOTIFY, q);
 	for (; hal.taken < 36; n++) {
-		check_that(n < 100, "expected 36 requests, came %u",
-			      hal.taken);
+		check_that(n < 100, "expected 36 requests, came %u", hal.taken);
 		(void)vblk_lane_drain(&lane);
 		all_done();
 	}
@@ -915,7 +918,8 @@ START_TEST(hal__lanes_serve_their_queues)
 	uint16_t q = 9;
 
 	lane_up(&c);
-	expect(vblk_lane_init(&lane, rig.dev, &rig.mm, 1, &full, &hal), VBLK_OK);
+	expect(vblk_lane_init(&lane, rig.dev, &rig.mm, 1, &full, &hal),
+	       VBLK_OK);
 	expect(vblk_lane_init(&other, rig.dev, &rig.mm, 2, &full, &hal),
 	       VBLK_OK);
 	expect(vblk_mmio_notifies(&a, &q), true);
@@ -944,7 +948,8 @@ START_TEST(hal__lanes_serve_their_queues)
 	/* only the lane with queue 0 answers what was held */
 	guest_wr(STATUS, 0);
 	calls("v");
-	expect(vblk_complete(rig.dev, 1, hal.req[0].tag, VBLK_S_OK, 0), VBLK_OK);
+	expect(vblk_complete(rig.dev, 1, hal.req[0].tag, VBLK_S_OK, 0),
+	       VBLK_OK);
 	(void)vblk_lane_drain(&other);
 	calls("");
 	(void)vblk_lane_drain(&lane);
@@ -1006,7 +1011,7 @@ START_TEST(hal_MAP_1__on_demand_within_the_cap)
 		quiet();
 	}
 	check_that(hal.most <= 9, "mapped: expected at most 9, came %u",
-		      hal.most);
+		   hal.most);
 	expect(hal.traces >> VBLK_TRACE_MAP & 3, 3);
 }
 END_TEST
@@ -1077,7 +1082,9 @@ START_TEST(hal_MAP_1__who_had_to_wait_is_served)
 }
 END_TEST
 
-/* A QueueReset that ends later is stored, so that a restart does not repeat it. */
+/*
+ * A QueueReset that ends later is stored, so that a restart does not repeat it.
+ */
 START_TEST(hal_SAV_1__end_of_a_queue_reset_is_stored)
 {
 	struct vblk_config c = plain();
@@ -1141,7 +1148,7 @@ START_TEST(hal_MAP_2__busy_gives_up_regions_then_waits)
 		;
 	expect(hal.taken, 1);
 	check_that(strncmp(hal.log, "mxm", 3) == 0,
-		      "expected map, unmap, map; came %s", hal.log);
+		   "expected map, unmap, map; came %s", hal.log);
 	/* nothing idle: waits for a DONE, then asks again */
 	rig.next_buf = DATA + 0x20000;
 	o = ask(0, VBLK_T_FLUSH, 0, 0);
@@ -1178,7 +1185,7 @@ START_TEST(bound__mapping_that_gets_nowhere)
 	while (vblk_lane_drain(&lane))
 		check_that(n++ < 20, "expected an end of draining");
 	check_that(hal.most <= 9, "mapped: expected at most 9, came %u",
-		      hal.most);
+		   hal.most);
 	guest_wr(STATUS, 0);
 	expect(rd(STATUS), 0);
 }
@@ -1356,8 +1363,7 @@ static void add(TCase *tc)
 	tcase_add_test(tc, hal_MAP_2__busy_gives_up_regions_then_waits);
 	tcase_add_test(tc, bound__mapping_that_gets_nowhere);
 	tcase_add_test(tc, hal_MAP_1__a_region_that_is_none_is_given_back);
-	tcase_add_test(tc,
-		       hal_MAP_4__unmap_once_when_the_last_request_is_done);
+	tcase_add_test(tc, hal_MAP_4__unmap_once_when_the_last_request_is_done);
 	tcase_add_test(tc, hal_MAP_4__transient_regions);
 	tcase_add_test(tc, hal_LIFE_1__silence_after_stop);
 	tcase_add_test(tc, hal_LIFE_1__stop_finishes_what_was_refused);

@@ -53,8 +53,9 @@ static int map_all(uint16_t queue)
 
 		check_that(n < 64, "expected an end of what is missing");
 		check_that(r.len > 0 && r.len - 1 <= ~r.gpa,
-			      "missing: expected a range, came 0x%" PRIx64
-			      " + 0x%" PRIx64, r.gpa, r.len);
+			   "missing: expected a range, came 0x%" PRIx64
+			   " + 0x%" PRIx64,
+			   r.gpa, r.len);
 		e = give_as(r.gpa & ~(uint64_t)(PAGE - 1), PAGE, VBLK_RW, NULL);
 		if (e == VBLK_ENOSPC) {
 			expect(vblk_mem_evict(rig.dev, &old), true);
@@ -80,11 +81,12 @@ START_TEST(mem__bad_regions)
 	good.host = ram_at(0x10000);
 	good.dirty = NULL;
 	good.perm = VBLK_RW;
-#define BAD(field, value, err) do { \
-	r = good; \
-	r.field = (value); \
-	expect(vblk_mem_add(rig.dev, &r), err); \
-} while (0)
+#define BAD(field, value, err) \
+	do { \
+		r = good; \
+		r.field = (value); \
+		expect(vblk_mem_add(rig.dev, &r), err); \
+	} while (0)
 	BAD(len, 0, VBLK_EINVAL);
 	BAD(len, 8, VBLK_EINVAL);
 	BAD(gpa, 0x10008, VBLK_EINVAL);
@@ -272,7 +274,9 @@ START_TEST(hal_MAP_4__revoked_ring_faults_its_queue)
 
 	c.num_queues = 2;
 	rig_open_bare(&c);
-	/* queue 0's areas in three regions of their own; revoke one each time */
+	/*
+	 * queue 0's areas in three regions of their own; revoke one each time
+	 */
 	(void)ram_new(RAM, 0x4000);
 	(void)ram_new(RAM + 0x4000, 0x1000);
 	(void)ram_new(RAM + 0x5000, 0x1000);
@@ -286,8 +290,11 @@ START_TEST(hal_MAP_4__revoked_ring_faults_its_queue)
 	o = ask(0, VBLK_T_IN, 0, SECTOR);
 	expect(poll_queue(0), 1);
 	expect(vblk_poll(rig.dev, 1, &rig.req[1], 1), 0);
-	expect(vblk_mem_revoke(rig.dev, RAM + (_i == 0 ? 0 : _i == 1 ? 0x4000
-							    : 0x5000), 16),
+	expect(vblk_mem_revoke(rig.dev,
+			       RAM + (_i == 0	? 0
+				      : _i == 1 ? 0x4000
+						: 0x5000),
+			       16),
 	       VBLK_OK);
 	expect(vblk_mem_reap(rig.dev, &r), true);
 	expect(vblk_poll(rig.dev, 0, &rig.req[1], 1), VBLK_EGUEST);
@@ -355,7 +362,7 @@ START_TEST(mem__dirty_pages)
 	start_queue(0);
 	expect(poll_queue(0), 0);
 	memset(dirty, 0, 64);
-#define DIRTY(gpa) (dirty[((gpa) - RAM) >> 15] >> (((gpa) >> 12) & 7) & 1)
+#define DIRTY(gpa) (dirty[((gpa)-RAM) >> 15] >> (((gpa) >> 12) & 7) & 1)
 	/* a read of 3 sectors over a page's end */
 	rig.next_buf = DATA + 0x2000 - 16 - 16 - 1024;
 	o = ask(0, VBLK_T_IN, 0, 3 * SECTOR);
@@ -380,8 +387,8 @@ START_TEST(mem__dirty_pages)
 	done(0, 0, VBLK_S_OK);
 	for (uint64_t p = RAM; p < RAM + RAM_LEN; p += PAGE)
 		check_that(DIRTY(p) == (p == (o.status & ~(uint64_t)0xfff) ||
-					   p == rig.ring[0].used),
-			      "page 0x%" PRIx64 " dirty %d", p, DIRTY(p));
+					p == rig.ring[0].used),
+			   "page 0x%" PRIx64 " dirty %d", p, DIRTY(p));
 	/* GET_ID */
 	memset(dirty, 0, 64);
 	rig.next_buf = DATA + 0x20000;
@@ -545,8 +552,8 @@ START_TEST(bound__attempts)
 	while ((e = poll_queue(0)) == VBLK_EUNMAPPED) {
 		expect(vblk_missing(rig.dev, 0, &r, 1), 1);
 		check_that(n++ < VBLK_MAX_ATTEMPTS,
-			      "expected an end after %u attempts, came %u",
-			      VBLK_MAX_ATTEMPTS, n);
+			   "expected an end after %u attempts, came %u",
+			   VBLK_MAX_ATTEMPTS, n);
 		page_in(r.gpa);
 	}
 	expect(e, 0);
@@ -631,9 +638,10 @@ START_TEST(spec_2_7_5__missing_never_wraps)
 	(void)poll_queue(0);
 	n = vblk_missing(rig.dev, 0, r, 4);
 	for (int i = 0; i < n; i++)
-		check_that(r[i].len - 1 <= ~r[i].gpa, "expected a range, "
-			      "came 0x%" PRIx64 " + 0x%" PRIx64, r[i].gpa,
-			      r[i].len);
+		check_that(r[i].len - 1 <= ~r[i].gpa,
+			   "expected a range, "
+			   "came 0x%" PRIx64 " + 0x%" PRIx64,
+			   r[i].gpa, r[i].len);
 }
 END_TEST
 
@@ -653,8 +661,8 @@ START_TEST(spec_5_2_6__resize_while_waiting)
 	page_in(DATA + 0x10000);
 	n = poll_queue(0);
 	check_that(n == 0 || rig.req[0].sector < 100,
-		      "sector: expected below 100, came %" PRIu64,
-		      rig.req[0].sector);
+		   "sector: expected below 100, came %" PRIu64,
+		   rig.req[0].sector);
 	expect(status_of(o), VBLK_S_IOERR);
 }
 END_TEST
@@ -712,7 +720,9 @@ START_TEST(mem__eviction)
 }
 END_TEST
 
-/* The smallest cache that a configuration may have serves the largest request. */
+/*
+ * The smallest cache that a configuration may have serves the largest request.
+ */
 START_TEST(mem__smallest_cache_suffices)
 {
 	struct vblk_config c = on_demand();
@@ -732,9 +742,8 @@ START_TEST(mem__smallest_cache_suffices)
 
 		b[0] = (struct buf)OUT(at, 16);
 		for (unsigned i = 0; i < 4; i++)
-			b[1 + i] = (struct buf)IN(at + 0x10000 +
-						  PAGE * (2 * i + k % 2),
-						  SECTOR);
+			b[1 + i] = (struct buf)IN(
+				at + 0x10000 + PAGE * (2 * i + k % 2), SECTOR);
 		b[5] = (struct buf)IN(at + 0x30000, 1);
 		put_header(at, VBLK_T_IN, 0);
 		offer(0, chain(0, b, 6));

@@ -6,8 +6,8 @@
 #define NEEDS_RESET 64u
 
 enum { SEL = 0x030, SIZE_MAX_ = 0x034, SIZE = 0x038, READY = 0x044,
-       NOTIFY = 0x050, INT_STATUS = 0x060, INT_ACK = 0x064, STATUS = 0x070,
-       QRESET = 0x0c0, GENERATION = 0x0fc };
+	NOTIFY = 0x050, INT_STATUS = 0x060, INT_ACK = 0x064, STATUS = 0x070,
+	QRESET = 0x0c0, GENERATION = 0x0fc };
 
 static struct vblk_config two_queues(void)
 {
@@ -73,8 +73,9 @@ START_TEST(spec_2_2__features_never_offered_are_refused)
 
 	for (unsigned i = 0; i < 64; i++) {
 		uint64_t bit = UINT64_C(1) << i;
-		bool good = vblk_features(rig.dev ? rig.dev : (fresh(&c),
-							       rig.dev)) & bit;
+		bool good = vblk_features(rig.dev ? rig.dev
+						  : (fresh(&c), rig.dev)) &
+			    bit;
 
 		fresh(&c);
 		expect(mmio_negotiate(VBLK_F_VERSION_1 | bit), good ? 11 : 3);
@@ -241,8 +242,9 @@ START_TEST(spec_2_4__reset_forgets_all)
 	/* again, as if nothing had been */
 	rig.ring[0] = rig.ring[1] = (struct ring){ 0 };
 	fill(RAM, 0, 0x20000);
-	rig.ring[0] = (struct ring){ RAM, RAM + 0x4000, RAM + 0x5000, 8,
-				     0, 0, 0 };
+	rig.ring[0] = (struct ring){
+		RAM, RAM + 0x4000, RAM + 0x5000, 8, 0, 0, 0
+	};
 	expect(mmio_negotiate(VBLK_F_VERSION_1), 11);
 	mmio_queue(0);
 	(void)wr(STATUS, 15);
@@ -362,8 +364,9 @@ START_TEST(spec_4_2_2__addresses_are_not_ored)
 
 		(void)ram_new(UINT64_C(0x100000000) * (i + 1), 0x1000);
 		give(UINT64_C(0x100000000) * (i + 1), 0x1000);
-		*(i == 0 ? &r->desc : i == 1 ? &r->avail : &r->used) =
-			UINT64_C(0x100000000) * (i + 1);
+		*(i == 0   ? &r->desc
+		  : i == 1 ? &r->avail
+			   : &r->used) = UINT64_C(0x100000000) * (i + 1);
 	}
 	expect(mmio_negotiate(VBLK_F_VERSION_1), 11);
 	mmio_queue(0);
@@ -524,7 +527,7 @@ START_TEST(spec_4_2_2__config_generation)
 	vblk_resize(rig.dev, UINT64_C(0x123456789));
 	vblk_mmio_config_changed(&rig.mm);
 	check_that(rd(GENERATION) != before,
-		      "ConfigGeneration: expected a change from %u", before);
+		   "ConfigGeneration: expected a change from %u", before);
 	expect(rd(0x100), 0x23456789);
 	expect(rd(0x104), 1);
 	expect(rd(INT_STATUS), 2);
@@ -578,13 +581,13 @@ START_TEST(spec_4_2_2_2__unaligned_access_is_ignored)
 			before = rig.mm;
 			expect(vblk_mmio_read(&rig.mm, at, size), 0);
 			check_that(vblk_mmio_write(&rig.mm, at, size,
-						      0x01010101) == 0,
-				      "write at 0x%x of %u: expected no effect",
-				      (unsigned)at, size);
-			check_that(memcmp(&before, &rig.mm,
-					     sizeof(before)) == 0,
-				      "write at 0x%x of %u changed registers",
-				      (unsigned)at, size);
+						   0x01010101) == 0,
+				   "write at 0x%x of %u: expected no effect",
+				   (unsigned)at, size);
+			check_that(memcmp(&before, &rig.mm, sizeof(before)) ==
+					   0,
+				   "write at 0x%x of %u changed registers",
+				   (unsigned)at, size);
 		}
 }
 END_TEST
@@ -592,12 +595,20 @@ END_TEST
 START_TEST(spec_4_2_2__offsets_that_name_nothing)
 {
 	static const uint32_t none[] = { 0x018, 0x01c, 0x028, 0x02c, 0x03c,
-		0x040, 0x048, 0x04c, 0x054, 0x058, 0x05c, 0x068, 0x06c, 0x074,
-		0x078, 0x07c, 0x088, 0x08c, 0x098, 0x09c, 0x0a8, 0x0ac, 0x0c4,
-		0x0c8, 0x0d0, 0x0e0, 0x0f0, 0x0f8 };
-	static const uint64_t far[] = { 0x200, 0x201, 0x1000, UINT32_MAX,
-		UINT64_C(0x100000000), UINT64_C(0x100000070),
-		UINT64_C(0x100000100), UINT64_MAX - 7, UINT64_MAX };
+					 0x040, 0x048, 0x04c, 0x054, 0x058,
+					 0x05c, 0x068, 0x06c, 0x074, 0x078,
+					 0x07c, 0x088, 0x08c, 0x098, 0x09c,
+					 0x0a8, 0x0ac, 0x0c4, 0x0c8, 0x0d0,
+					 0x0e0, 0x0f0, 0x0f8 };
+	static const uint64_t far[] = { 0x200,
+					0x201,
+					0x1000,
+					UINT32_MAX,
+					UINT64_C(0x100000000),
+					UINT64_C(0x100000070),
+					UINT64_C(0x100000100),
+					UINT64_MAX - 7,
+					UINT64_MAX };
 	struct vblk_config c = two_queues();
 	struct vblk_mmio before;
 
@@ -628,9 +639,14 @@ END_TEST
 /* Every offset, size and a choice of values, in any order: defined, bounded. */
 START_TEST(trust__every_access_is_total)
 {
-	static const uint64_t value[] = { 0, 1, 2, 3, 8, 15, 16, 0x80, 0xffff,
-		0x10000, 0x7fffffff, 0x80000000, UINT32_MAX,
-		UINT64_C(0x100000000), UINT64_MAX };
+	static const uint64_t value[] = { 0,	      1,
+					  2,	      3,
+					  8,	      15,
+					  16,	      0x80,
+					  0xffff,     0x10000,
+					  0x7fffffff, 0x80000000,
+					  UINT32_MAX, UINT64_C(0x100000000),
+					  UINT64_MAX };
 	struct vblk_config c = two_queues();
 	uint64_t seed = 0x5eed0000u + (unsigned)_i;
 

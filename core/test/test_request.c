@@ -107,8 +107,8 @@ START_TEST(spec_5_2_6__every_kind_completes_with_what_the_store_said)
 	rig_start(&c);
 	for (unsigned i = 0; i < COUNT(type); i++)
 		for (unsigned k = 0; k < COUNT(said); k++) {
-			struct op o = ask(0, type[i], 0, type[i] == VBLK_T_FLUSH
-							 ? 0 : SECTOR);
+			struct op o = ask(0, type[i], 0,
+					  type[i] == VBLK_T_FLUSH ? 0 : SECTOR);
 
 			expect(poll_queue(0), 1);
 			done(0, 0, said[k]);
@@ -209,7 +209,11 @@ START_TEST(spec_2_7_4__status_anywhere)
 			       IN(DATA + 16 + SECTOR, 1) };
 	struct buf mixed[] = { OUT(DATA, 16), IN(DATA + 16, 100),
 			       IN(DATA + 0x800, SECTOR - 99) };
-	struct { struct buf *b; size_t n; uint64_t status; } t[] = {
+	struct {
+		struct buf *b;
+		size_t n;
+		uint64_t status;
+	} t[] = {
 		{ joined, 2, DATA + 16 + SECTOR },
 		{ apart, 3, DATA + 16 + SECTOR },
 		{ mixed, 3, DATA + 0x800 + SECTOR - 100 },
@@ -242,9 +246,13 @@ END_TEST
 
 START_TEST(spec_2_7_5__empty_descriptors_count_for_nothing)
 {
-	struct buf b[] = { OUT(DATA, 0), OUT(DATA, 16), IN(DATA, 0),
-			   OUT(DATA + 16, SECTOR), IN(DATA + 0x1000, 1),
-			   OUT(0, 0), IN(0, 0) };
+	struct buf b[] = { OUT(DATA, 0),
+			   OUT(DATA, 16),
+			   IN(DATA, 0),
+			   OUT(DATA + 16, SECTOR),
+			   IN(DATA + 0x1000, 1),
+			   OUT(0, 0),
+			   IN(0, 0) };
 	struct vblk_config c = everything();
 
 	rig_start(&c);
@@ -280,8 +288,8 @@ START_TEST(spec_2_7_4__too_many_segments)
 	for (uint32_t n = 4; n <= 7; n++) {
 		b[0] = (struct buf)OUT(DATA, 16);
 		for (uint32_t i = 0; i < n; i++)
-			b[1 + i] = (struct buf)OUT(DATA + 0x2000 + SECTOR * 2 *
-						   i, SECTOR);
+			b[1 + i] = (struct buf)OUT(
+				DATA + 0x2000 + SECTOR * 2 * i, SECTOR);
 		b[1 + n] = (struct buf)IN(o.status, 1);
 		put_header(DATA, VBLK_T_OUT, 0);
 		put8(o.status, 0xaa);
@@ -392,8 +400,11 @@ END_TEST
 
 START_TEST(spec_5_2_6__data_where_no_memory_is)
 {
-	static const uint64_t bad[] = { 0, RAM - SECTOR, RAM - 1,
-					RAM + RAM_LEN - 1, RAM + RAM_LEN,
+	static const uint64_t bad[] = { 0,
+					RAM - SECTOR,
+					RAM - 1,
+					RAM + RAM_LEN - 1,
+					RAM + RAM_LEN,
 					UINT64_MAX - 511 };
 	struct vblk_config c = everything();
 
@@ -454,20 +465,31 @@ START_TEST(spec_2_7_5__readable_wrap)
 	(void)vblk_irq(rig.dev, 0);
 	expect(used_next(0, &head, &len), true);
 	check_that(get8(DATA + 0x1000) != VBLK_S_OK,
-		      "status: expected no success, came 0");
+		   "status: expected no success, came 0");
 }
 END_TEST
 
 START_TEST(spec_5_2_6_2__sector_range)
 {
-	static const struct { uint64_t sector; uint32_t n; bool good; } t[] = {
-		{ 1023, 1, true }, { 1022, 2, true }, { 0, 1, true },
-		{ 1023, 2, false }, { 1024, 1, false }, { 1025, 1, false },
-		{ UINT64_MAX, 1, false }, { UINT64_MAX - 1, 2, false },
+	static const struct {
+		uint64_t sector;
+		uint32_t n;
+		bool good;
+	} t[] = {
+		{ 1023, 1, true },
+		{ 1022, 2, true },
+		{ 0, 1, true },
+		{ 1023, 2, false },
+		{ 1024, 1, false },
+		{ 1025, 1, false },
+		{ UINT64_MAX, 1, false },
+		{ UINT64_MAX - 1, 2, false },
 		{ UINT64_MAX / 512, 1, false },
 		{ (UINT64_C(1) << 55) - 1, 2, false },
-		{ UINT64_C(1) << 55, 1, false }, { UINT64_C(1) << 32, 1, false },
-		{ 1024, 0, true }, { 1025, 0, false },
+		{ UINT64_C(1) << 55, 1, false },
+		{ UINT64_C(1) << 32, 1, false },
+		{ 1024, 0, true },
+		{ 1025, 0, false },
 	};
 	struct vblk_config c = everything();
 
@@ -479,15 +501,17 @@ START_TEST(spec_5_2_6_2__sector_range)
 			int n = poll_queue(0);
 
 			check_that(n == (t[i].good && t[i].n > 0),
-				      "sector %" PRIu64 " + %u: handed out %d",
-				      t[i].sector, t[i].n, n);
+				   "sector %" PRIu64 " + %u: handed out %d",
+				   t[i].sector, t[i].n, n);
 			if (n == 1)
 				done(0, 0, VBLK_S_OK);
 			(void)vblk_irq(rig.dev, 0);
-			used_is(0, o.head, !w && t[i].n > 0
-				? (t[i].good ? t[i].n * SECTOR + 1 : 0) : 1);
-			expect(status_of(o), t[i].good ? VBLK_S_OK
-						       : VBLK_S_IOERR);
+			used_is(0, o.head,
+				!w && t[i].n > 0
+					? (t[i].good ? t[i].n * SECTOR + 1 : 0)
+					: 1);
+			expect(status_of(o),
+			       t[i].good ? VBLK_S_OK : VBLK_S_IOERR);
 		}
 }
 END_TEST
@@ -510,8 +534,8 @@ END_TEST
 
 START_TEST(spec_5_2_6__data_in_the_wrong_direction)
 {
-	struct buf read[] = { OUT(DATA, 16 + SECTOR), IN(DATA + 0x1000,
-							 SECTOR + 1) };
+	struct buf read[] = { OUT(DATA, 16 + SECTOR),
+			      IN(DATA + 0x1000, SECTOR + 1) };
 	struct vblk_config c = everything();
 	struct op o = { 0 };
 
@@ -554,8 +578,11 @@ END_TEST
 
 START_TEST(spec_5_2_6_2__unknown_type)
 {
-	static const uint32_t type[] = { 2, 3, 5, 6, 7, 9, 10, 12, 14, 15, 16,
-		17, 18, 20, 22, 24, 26, 0x100, 0x10000, 0x80000000, UINT32_MAX };
+	static const uint32_t type[] = {
+		2,  3,	5,  6,	   7,	    9,		10,
+		12, 14, 15, 16,	   17,	    18,		20,
+		22, 24, 26, 0x100, 0x10000, 0x80000000, UINT32_MAX
+	};
 	struct vblk_config c = everything();
 	struct vblk_stats s;
 
@@ -592,12 +619,19 @@ END_TEST
 
 START_TEST(spec_2_7_8_2__len_of_a_read_cut_short)
 {
-	static const struct { uint64_t bytes; enum vblk_status s; uint32_t len; }
-	t[] = {
-		{ 0, VBLK_S_IOERR, 0 }, { 1, VBLK_S_IOERR, 1 },
-		{ 511, VBLK_S_IOERR, 511 }, { 1024, VBLK_S_IOERR, 1025 },
-		{ 9999, VBLK_S_IOERR, 1025 }, { UINT64_MAX, VBLK_S_IOERR, 1025 },
-		{ 0, VBLK_S_OK, 1025 }, { 1024, VBLK_S_OK, 1025 },
+	static const struct {
+		uint64_t bytes;
+		enum vblk_status s;
+		uint32_t len;
+	} t[] = {
+		{ 0, VBLK_S_IOERR, 0 },
+		{ 1, VBLK_S_IOERR, 1 },
+		{ 511, VBLK_S_IOERR, 511 },
+		{ 1024, VBLK_S_IOERR, 1025 },
+		{ 9999, VBLK_S_IOERR, 1025 },
+		{ UINT64_MAX, VBLK_S_IOERR, 1025 },
+		{ 0, VBLK_S_OK, 1025 },
+		{ 1024, VBLK_S_OK, 1025 },
 	};
 	struct vblk_config c = everything();
 
@@ -607,7 +641,8 @@ START_TEST(spec_2_7_8_2__len_of_a_read_cut_short)
 
 		expect(poll_queue(0), 1);
 		expect(vblk_complete(rig.dev, 0, rig.req[0].tag, t[i].s,
-				     t[i].bytes), VBLK_OK);
+				     t[i].bytes),
+		       VBLK_OK);
 		(void)vblk_irq(rig.dev, 0);
 		used_is(0, o.head, t[i].len);
 		expect(status_of(o), t[i].s);
@@ -683,8 +718,8 @@ END_TEST
 START_TEST(spec_5_2_6__get_id_in_pieces)
 {
 	struct vblk_config c = everything();
-	struct buf b[] = { OUT(DATA, 16), IN(DATA + 0x100, 7),
-			   IN(DATA + 0x200, 1), IN(DATA + 0x300, 30),
+	struct buf b[] = { OUT(DATA, 16),	 IN(DATA + 0x100, 7),
+			   IN(DATA + 0x200, 1),	 IN(DATA + 0x300, 30),
 			   IN(DATA + 0x400, 30), IN(DATA + 0x1000, 1) };
 	struct op o = { 0 };
 
@@ -760,8 +795,8 @@ START_TEST(spec_5_2_6_2__extents)
 
 	rig_start(&c);
 	for (unsigned i = 0; i < COUNT(t); i++) {
-		struct op o = ask_extent(0, t[i].type, t[i].sector, t[i].sectors,
-					 t[i].flags);
+		struct op o = ask_extent(0, t[i].type, t[i].sector,
+					 t[i].sectors, t[i].flags);
 
 		if (t[i].status >= 0) {
 			answered(&o, (uint8_t)t[i].status, 1);
@@ -769,7 +804,8 @@ START_TEST(spec_5_2_6_2__extents)
 		}
 		expect(poll_queue(0), 1);
 		expect(rig.req[0].op, t[i].type == VBLK_T_DISCARD
-		       ? VBLK_OP_DISCARD : VBLK_OP_WRITE_ZEROES);
+					      ? VBLK_OP_DISCARD
+					      : VBLK_OP_WRITE_ZEROES);
 		expect(rig.req[0].sector, t[i].sector);
 		expect(rig.req[0].bytes, UINT64_C(512) * t[i].sectors);
 		expect(rig.req[0].num_segs, 0);
@@ -963,7 +999,8 @@ START_TEST(trust__write_only_memory_is_not_read)
 {
 	struct vblk_config c = everything();
 	struct buf b[] = { OUT(0x1000, 16), IN(DATA, 1) };
-	struct buf d[] = { OUT(DATA, 16), OUT(0x1000, SECTOR), IN(DATA + 64, 1) };
+	struct buf d[] = { OUT(DATA, 16), OUT(0x1000, SECTOR),
+			   IN(DATA + 64, 1) };
 	struct op o = { 0 };
 
 	rig_start(&c);
@@ -1012,8 +1049,8 @@ static void add(TCase *tc)
 	tcase_add_test(tc, spec_5_2_6__read_reaches_the_store);
 	tcase_add_test(tc, spec_5_2_6__write_reaches_the_store);
 	tcase_add_test(tc, spec_5_2_6__flush_has_no_data);
-	tcase_add_test(tc,
-		       spec_5_2_6__every_kind_completes_with_what_the_store_said);
+	tcase_add_test(
+		tc, spec_5_2_6__every_kind_completes_with_what_the_store_said);
 	tcase_add_test(tc, spec_2_7_4__header_in_pieces);
 	tcase_add_test(tc, spec_2_7_4__status_anywhere);
 	tcase_add_test(tc, spec_2_7_5__empty_descriptors_count_for_nothing);

@@ -30,7 +30,7 @@ static void faulted(const char *section)
 	expect(poll_queue(0), VBLK_EGUEST);
 	expect(vblk_needs_reset(rig.dev), true);
 	check_that(vblk_guest_fault(rig.dev) != NULL,
-		      "expected section %s, came none", section);
+		   "expected section %s, came none", section);
 	ck_assert_str_eq(vblk_guest_fault(rig.dev), section);
 	used_none(0);
 }
@@ -170,12 +170,14 @@ START_TEST(spec_2_7__bad_areas)
 	good = addr_of(0);
 	expect(vblk_queue_check(rig.dev, 0, &good), VBLK_OK);
 	expect(vblk_queue_check(rig.dev, 1, &good), VBLK_EINVAL);
-#define BAD(field, value) do { \
-	a = good; \
-	a.field = (value); \
-	expect(vblk_queue_check(rig.dev, 0, &a), VBLK_EGUEST); \
-	expect(vblk_queue_start(rig.dev, 0, &a, NULL, NULL), VBLK_EGUEST); \
-} while (0)
+#define BAD(field, value) \
+	do { \
+		a = good; \
+		a.field = (value); \
+		expect(vblk_queue_check(rig.dev, 0, &a), VBLK_EGUEST); \
+		expect(vblk_queue_start(rig.dev, 0, &a, NULL, NULL), \
+		       VBLK_EGUEST); \
+	} while (0)
 	BAD(size, 0);
 	BAD(size, 3);
 	BAD(size, 12);
@@ -615,8 +617,8 @@ START_TEST(spec_2_7_7__event_index)
 		for (unsigned k = 0; k < n; k++)
 			done(0, (int)k, VBLK_S_OK);
 		check_that(vblk_irq(rig.dev, 0) == crossed,
-			      "from %u by %u, event %u: expected %d", old, n,
-			      event, crossed);
+			   "from %u by %u, event %u: expected %d", old, n,
+			   event, crossed);
 		wanted += crossed;
 	}
 	vblk_stats(rig.dev, &s);
@@ -782,9 +784,12 @@ END_TEST
 
 START_TEST(spec_2_7__ring_where_no_memory_is)
 {
-	static const struct { unsigned which; uint32_t perm; } t[] = {
-		{ 0, 0 }, { 1, 0 }, { 2, 0 }, { 0, VBLK_WRITE },
-		{ 1, VBLK_WRITE }, { 2, VBLK_READ },
+	static const struct {
+		unsigned which;
+		uint32_t perm;
+	} t[] = {
+		{ 0, 0 },	   { 1, 0 },	      { 2, 0 },
+		{ 0, VBLK_WRITE }, { 1, VBLK_WRITE }, { 2, VBLK_READ },
 	};
 	struct vblk_config c = plain();
 
@@ -810,8 +815,7 @@ END_TEST
 
 static void add(TCase *tc)
 {
-	tcase_add_test(tc,
-		       spec_2_7_13__requests_come_in_order_and_go_in_any);
+	tcase_add_test(tc, spec_2_7_13__requests_come_in_order_and_go_in_any);
 	tcase_add_test(tc, spec_2_7_8__indices_wrap);
 	tcase_add_test(tc, spec_2_7__sizes_from_1_to_32768);
 	tcase_add_test(tc, spec_2_7_13__resume_at_a_position);

@@ -86,10 +86,13 @@ END_TEST
 /* Each field out of range, one at a time. */
 START_TEST(life__bad_fields)
 {
-	static const struct { unsigned at; uint8_t v; } bad[] = {
-		{ 0, 0 }, { 3, 0 }, { 4, 2 }, { 5, 1 }, { 6, 1 }, { 7, 1 },
-		{ 15, 0x80 }, { 16, 2 }, { 16, 255 }, { 32, 1 }, { 40, 1 },
-		{ 48, 1 }, { 56, 3 }, { 57, 9 }, { 56, 0 },
+	static const struct {
+		unsigned at;
+		uint8_t v;
+	} bad[] = {
+		{ 0, 0 },  { 3, 0 },	 { 4, 2 },  { 5, 1 },	 { 6, 1 },
+		{ 7, 1 },  { 15, 0x80 }, { 16, 2 }, { 16, 255 }, { 32, 1 },
+		{ 40, 1 }, { 48, 1 },	 { 56, 3 }, { 57, 9 },	 { 56, 0 },
 	};
 	struct vblk_config c = two_queues();
 	uint8_t blob[96], b[96];
@@ -101,8 +104,8 @@ START_TEST(life__bad_fields)
 		memcpy(b, blob, 96);
 		b[bad[i].at] = bad[i].v;
 		check_that(load(b, 96) == VBLK_EINVAL,
-			      "byte %u = %u: expected EINVAL", bad[i].at,
-			      bad[i].v);
+			   "byte %u = %u: expected EINVAL", bad[i].at,
+			   bad[i].v);
 		is_fresh();
 	}
 	/* the second queue bad: the first does not stay started */
@@ -140,9 +143,9 @@ START_TEST(life__any_bytes_load_to_an_error_or_to_a_state)
 			/* bits, bytes, words */
 			uint8_t *at = &b[v % (unsigned)n];
 
-			*at = (uint8_t)(*at ^ (v >> 40 & 1
-					       ? 1u << (v >> 32 & 7)
-					       : (unsigned)(v >> 32)));
+			*at = (uint8_t)(*at ^
+					(v >> 40 & 1 ? 1u << (v >> 32 & 7)
+						     : (unsigned)(v >> 32)));
 		}
 		if (i % 64 == 63)
 			for (int m = 4; m < n; m++)
@@ -151,11 +154,12 @@ START_TEST(life__any_bytes_load_to_an_error_or_to_a_state)
 			  : vblk_load(rig.dev, b + 48 + 64, (size_t)n - 112,
 				      NULL);
 		check_that(r == VBLK_OK || r == VBLK_EINVAL,
-			      "seed 0x%" PRIx64 ": came %d", start, r);
+			   "seed 0x%" PRIx64 ": came %d", start, r);
 		if (r == VBLK_EINVAL) {
 			is_fresh();
-			check_that(rd(0x070) == 0, "seed 0x%" PRIx64
-				      ": Status 0x%x", start, rd(0x070));
+			check_that(rd(0x070) == 0,
+				   "seed 0x%" PRIx64 ": Status 0x%x", start,
+				   rd(0x070));
 			continue;
 		}
 		good++;
@@ -172,8 +176,8 @@ START_TEST(life__any_bytes_load_to_an_error_or_to_a_state)
 			for (uint32_t at = 0; at < 0x100; at += 4)
 				(void)rd(at);
 			(void)wr(0x070, 0);
-			check_that(rd(0x070) == 0, "seed 0x%" PRIx64
-				      ": no reset", start);
+			check_that(rd(0x070) == 0,
+				   "seed 0x%" PRIx64 ": no reset", start);
 		}
 		expect(vblk_reset(rig.dev), VBLK_OK);
 		expect(vblk_mem_idle(rig.dev, RAM, RAM_LEN), true);
@@ -222,8 +226,13 @@ END_TEST
 /* Registers that contradict the device: refused, and all is as fresh. */
 START_TEST(life__registers_and_device_agree)
 {
-	static const struct { unsigned at; uint8_t v; const char *what; } bad[] = {
-		{ 0, 0, "magic" }, { 4, 11, "queues run without DRIVER_OK" },
+	static const struct {
+		unsigned at;
+		uint8_t v;
+		const char *what;
+	} bad[] = {
+		{ 0, 0, "magic" },
+		{ 4, 11, "queues run without DRIVER_OK" },
 		{ 4, 7, "DRIVER_OK without FEATURES_OK" },
 		{ 4, 3, "features without FEATURES_OK" },
 		{ 4, 31, "a status bit that is none" },
@@ -247,8 +256,8 @@ START_TEST(life__registers_and_device_agree)
 	for (unsigned i = 0; i < COUNT(bad); i++) {
 		memcpy(b, blob, sizeof(b));
 		b[bad[i].at] = bad[i].v;
-		check_that(vblk_mmio_load(&rig.mm, b, (size_t)n) ==
-			      VBLK_EINVAL, "%s: expected EINVAL", bad[i].what);
+		check_that(vblk_mmio_load(&rig.mm, b, (size_t)n) == VBLK_EINVAL,
+			   "%s: expected EINVAL", bad[i].what);
 		is_fresh();
 		expect(rd(0x070), 0);
 	}
@@ -331,8 +340,8 @@ static void second_life(const char *sectors, unsigned heads)
 	for (int i = 0; i < n; i++)
 		came[i] = (char)('0' + rig.req[i].sector);
 	check_that(strcmp(came, sectors) == 0,
-		      "replay: expected sectors %s, came %s (%d)", sectors,
-		      came, n);
+		   "replay: expected sectors %s, came %s (%d)", sectors, came,
+		   n);
 	for (int i = n - 1; i >= 0; i--)
 		done(0, i, VBLK_S_OK);
 	expect(vblk_irq(rig.dev, 0), true);     /* lost interrupts, too */
@@ -340,9 +349,10 @@ static void second_life(const char *sectors, unsigned heads)
 	while (used_next(0, &head, &len))
 		seen[head % 16]++;
 	for (unsigned i = 0; i < heads; i++)
-		check_that(seen[op[i].head] == 1, "head %u: expected 1 used "
-			      "element, came %u", op[i].head,
-			      seen[op[i].head]);
+		check_that(seen[op[i].head] == 1,
+			   "head %u: expected 1 used "
+			   "element, came %u",
+			   op[i].head, seen[op[i].head]);
 	for (unsigned i = 0; i < 16; i++)
 		expect(log_.e[i].inflight, 0);
 	/* and on with new ones */
@@ -497,7 +507,7 @@ START_TEST(life__crash_anywhere)
 				int m = vblk_poll(rig.dev, 0, rig.req, 1);
 
 				check_that(m >= 0, "seed 0x%x: poll %d",
-					      0xc7a50000u + (unsigned)_i, m);
+					   0xc7a50000u + (unsigned)_i, m);
 				if (m == 1 && n < 8)
 					tag[n++] = rig.req[0].tag;
 			} else if (r % 4 == 2 && n > 0) {
@@ -505,7 +515,8 @@ START_TEST(life__crash_anywhere)
 
 				expect(vblk_complete(rig.dev, 0,
 						     (vblk_tag)tag[k],
-						     VBLK_S_OK, 512), VBLK_OK);
+						     VBLK_S_OK, 512),
+				       VBLK_OK);
 				tag[k] = tag[--n];
 			} else {
 				(void)vblk_irq(rig.dev, 0);
@@ -520,7 +531,8 @@ START_TEST(life__crash_anywhere)
 			while (n > 0)
 				expect(vblk_complete(rig.dev, 0,
 						     (vblk_tag)tag[--n],
-						     VBLK_S_OK, 512), VBLK_OK);
+						     VBLK_S_OK, 512),
+				       VBLK_OK);
 			while ((m = poll_queue(0)) > 0)
 				while (m > 0)
 					done(0, --m, VBLK_S_OK);
@@ -532,9 +544,10 @@ START_TEST(life__crash_anywhere)
 		for (unsigned i = 0; i < asked; i++)
 			ended[i] += head == op[i].head;
 	for (unsigned i = 0; i < asked; i++)
-		check_that(ended[i] == 1, "seed 0x%x: request %u of %u: "
-			      "expected 1 completion, came %u",
-			      0xc7a50000u + (unsigned)_i, i, asked, ended[i]);
+		check_that(ended[i] == 1,
+			   "seed 0x%x: request %u of %u: "
+			   "expected 1 completion, came %u",
+			   0xc7a50000u + (unsigned)_i, i, asked, ended[i]);
 }
 END_TEST
 
@@ -552,7 +565,7 @@ START_TEST(life__log_that_contradicts_the_ring)
 		log_.used = 0;
 		log_.last = 16;
 	} else {
-		log_.used = 65535;              /* a batch of two, next is bad */
+		log_.used = 65535; /* a batch of two, next is bad */
 		log_.e[log_.last].next = 0xffff;
 	}
 	crash();

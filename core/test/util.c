@@ -83,9 +83,10 @@ void fill(uint64_t gpa, uint8_t v, uint64_t len)
 void all_are(uint64_t gpa, uint8_t v, uint64_t len)
 {
 	for (uint64_t i = 0; i < len; i++)
-		check_that(*ram_at(gpa + i) == v, "byte %" PRIu64 " at 0x%"
-			      PRIx64 ": expected 0x%x, came 0x%x", i, gpa, v,
-			      *ram_at(gpa + i));
+		check_that(*ram_at(gpa + i) == v,
+			   "byte %" PRIu64 " at 0x%" PRIx64
+			   ": expected 0x%x, came 0x%x",
+			   i, gpa, v, *ram_at(gpa + i));
 }
 
 /* --- the device under test ----------------------------------------------- */
@@ -191,7 +192,8 @@ int poll_queue(uint16_t queue)
 void done(uint16_t queue, int i, enum vblk_status status)
 {
 	expect(vblk_complete(rig.dev, queue, rig.req[i].tag, status,
-			     rig.req[i].bytes), VBLK_OK);
+			     rig.req[i].bytes),
+	       VBLK_OK);
 }
 
 /* --- a driver of rings --------------------------------------------------- */
@@ -276,8 +278,8 @@ void used_is(uint16_t queue, uint32_t head, uint32_t len)
 	bool some = used_next(queue, &h, &n);
 
 	check_that(some && h == head && n == len,
-		      "used element: expected head %u len %u, came %s %u len %u",
-		      head, len, some ? "head" : "none,", h, n);
+		   "used element: expected head %u len %u, came %s %u len %u",
+		   head, len, some ? "head" : "none,", h, n);
 }
 
 void used_none(uint16_t queue)
@@ -286,7 +288,7 @@ void used_none(uint16_t queue)
 	bool some = used_next(queue, &h, &n);
 
 	check_that(!some, "expected no used element, came head %u len %u", h,
-		      n);
+		   n);
 }
 
 void put_header(uint64_t gpa, uint32_t type, uint64_t sector)
@@ -322,8 +324,9 @@ struct op ask(uint16_t queue, uint32_t type, uint64_t sector, uint32_t len)
 	put8(o.status, 0xaa);
 	b[n++] = (struct buf)OUT(o.header, 16);
 	if (len > 0)
-		b[n++] = (struct buf){ o.data, len, type == VBLK_T_IN ||
-				       type == VBLK_T_GET_ID };
+		b[n++] = (struct buf){
+			o.data, len, type == VBLK_T_IN || type == VBLK_T_GET_ID
+		};
 	b[n++] = (struct buf)IN(o.status, 1);
 	o.head = chain(queue, b, n);
 	offer(queue, o.head);
@@ -347,8 +350,7 @@ uint32_t rd(uint32_t offset)
 {
 	uint64_t v = vblk_mmio_read(&rig.mm, offset, 4);
 
-	check_that(v <= UINT32_MAX, "register 0x%x: more than 32 bits",
-		      offset);
+	check_that(v <= UINT32_MAX, "register 0x%x: more than 32 bits", offset);
 	return (uint32_t)v;
 }
 

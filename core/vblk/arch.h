@@ -59,8 +59,9 @@ static inline void vblk_snapshot(void *dst, const void *src, uint32_t n)
 
 	if ((((uintptr_t)src | n) & (sizeof(vblk_word) - 1)) == 0) {
 		for (i = 0; i < n; i += (uint32_t)sizeof(vblk_word)) {
-			vblk_word w = *(const volatile vblk_word *)
-				((const char *)src + i);
+			vblk_word w = *(
+				const volatile vblk_word *)((const char *)src +
+							    i);
 
 			__builtin_memcpy((char *)dst + i, &w, sizeof(w));
 		}

@@ -14,9 +14,9 @@
  *
  * Of the core only run.c includes this file. Each clause binds one party to one
  * obligation and has one test named after it; spec/hal.md gives each clause's
- * reason. No function may call back into the device or the lane, but save, which
- * reads it. "Bounded": no waiting for the guest. The port is trusted, the guest
- * is not.
+ * reason. No function may call back into the device or the lane, but save,
+ * which reads it. "Bounded": no waiting for the guest. The port is trusted, the
+ * guest is not.
  */
 #ifndef VBLK_HAL_H
 #define VBLK_HAL_H
@@ -33,7 +33,7 @@ extern "C" {
 #define VBLK_BATCH 16u          /* requests handed to submit at once, 1..256 */
 #endif
 #ifndef VBLK_MAX_HELD
-#define VBLK_MAX_HELD 8u        /* guest CPUs that may wait in one access, 1..64 */
+#define VBLK_MAX_HELD 8u /* guest CPUs that may wait in one access, 1..64 */
 #endif
 
 /* Signal sources that are not queues */
@@ -43,7 +43,7 @@ extern "C" {
 struct vblk_access {            /* one trapped register access */
 	uint64_t  offset;       /* from the start of the register file */
 	uint64_t  value;        /* what a write carries */
-	uintptr_t who;          /* names the waiting CPU; handed back untouched */
+	uintptr_t who; /* names the waiting CPU; handed back untouched */
 	uint8_t   size;         /* bytes */
 	bool      write;
 };
@@ -93,7 +93,8 @@ struct vblk_hal {
 	 * SIG-1 What this thread stored before the call is visible when the
 	 *       driver is told.
 	 * SIG-2 (lane) up is called for each new obligation, even when already
-	 *       up: an edge platform pulses, a level platform ignores the repeat.
+	 *       up: an edge platform pulses, a level platform ignores the
+	 *       repeat.
 	 * SIG-3 (lane) down is called only after the driver acknowledged all.
 	 */
 	void (*signal)(void *ctx, uint16_t source, bool up);
@@ -101,7 +102,8 @@ struct vblk_hal {
 	/*
 	 * Let the CPU that made this access go on; value answers a read. NULL
 	 * where there is no register file. Bounded.
-	 * ACC-1 (lane) Called exactly once per access, reads and writes, perhaps
+	 * ACC-1 (lane) Called exactly once per access, reads and writes,
+	 * perhaps
 	 *       later, in any order.
 	 * ACC-2 The driver sees value, and what this thread stored before the
 	 *       call, before its next instruction.
@@ -119,10 +121,12 @@ struct vblk_hal {
 	 * MAP-1 VBLK_OK: *out covers the range, with every permission that the
 	 *       guest gives on it and at least those asked, and overlaps
 	 *       nothing that is mapped. It may be larger.
-	 * MAP-2 VBLK_EGUEST: there is no such memory. VBLK_EBUSY: no room beside
+	 * MAP-2 VBLK_EGUEST: there is no such memory. VBLK_EBUSY: no room
+	 * beside
 	 *       what is mapped; asked again at a later drain.
 	 * MAP-3 The mapping stays valid until unmap names it.
-	 * MAP-4 (lane) After VBLK_EV_UNMAP nothing new uses the range, and unmap
+	 * MAP-4 (lane) After VBLK_EV_UNMAP nothing new uses the range, and
+	 * unmap
 	 *       is called once for each region in it, when the last request
 	 *       there is complete. A region also goes to make room, or, if
 	 *       TRANSIENT, when it is idle.
@@ -132,15 +136,16 @@ struct vblk_hal {
 	void (*unmap)(void *ctx, const struct vblk_region *region);
 
 	/*
-	 * OPTIONAL. Abandon a request if that is possible: the driver gave up its
-	 * queue. May be called more than once for a request. Bounded.
+	 * OPTIONAL. Abandon a request if that is possible: the driver gave up
+	 * its queue. May be called more than once for a request. Bounded.
 	 * CAN-1 DONE still follows, once.
 	 */
 	void (*cancel)(void *ctx, uint16_t queue, vblk_tag tag);
 
 	/*
 	 * OPTIONAL. Control state changed: store vblk_mmio_save's blob.
-	 * SAV-1 (lane) Called after the change, before its access is answered. A
+	 * SAV-1 (lane) Called after the change, before its access is answered.
+	 * A
 	 *       resize is the port's own change, and its own to store.
 	 * SAV-2 What was stored outlives the backend; a crash in the middle of
 	 *       it leaves the old blob or the new.
@@ -161,22 +166,22 @@ struct vblk_hal {
 	void (*trace)(void *ctx, unsigned id, uint64_t a, uint64_t b);
 };
 
-enum vblk_trace {               /* id            a               b */
-	VBLK_TRACE_ACCESS = 1,  /* register      offset          value, bit 63: write */
-	VBLK_TRACE_SUBMIT = 2,  /* accepted      queue << 16|tag op << 56 | sector */
-	VBLK_TRACE_DONE   = 3,  /* finished      queue << 16|tag status */
-	VBLK_TRACE_SIGNAL = 4,  /* driver told   source          up */
-	VBLK_TRACE_MAP    = 5,  /* mapped        gpa             len */
-	VBLK_TRACE_UNMAP  = 6,  /* unmapped      gpa             len */
-	VBLK_TRACE_FAULT  = 7   /* queue faulted queue           0 */
+enum vblk_trace {               /* id            a              b */
+	VBLK_TRACE_ACCESS = 1,  /* register      offset        value, bit 63: w */
+	VBLK_TRACE_SUBMIT = 2,  /* accepted      queue<<16|tag  op<<56|sector */
+	VBLK_TRACE_DONE   = 3,  /* finished      queue<<16|tag  status */
+	VBLK_TRACE_SIGNAL = 4,  /* driver told   source         up */
+	VBLK_TRACE_MAP    = 5,  /* mapped        gpa            len */
+	VBLK_TRACE_UNMAP  = 6,  /* unmapped      gpa            len */
+	VBLK_TRACE_FAULT  = 7   /* queue faulted queue          0 */
 };
 
 struct vblk_lane {
 	struct vblk           *dev;
-	struct vblk_mmio      *mmio;    /* NULL for a transport without registers */
+	struct vblk_mmio      *mmio;    /* NULL: no register file */
 	uint64_t               queues;  /* bit q: this lane serves queue q */
 	const struct vblk_hal *hal;
-	void                  *ctx;     /* first argument of each HAL function */
+	void                  *ctx; /* first argument of each HAL function */
 
 	/* private */
 	uint64_t kicked;                /* queues to poll */
@@ -204,16 +209,17 @@ int vblk_lane_init(struct vblk_lane *lane, struct vblk *dev,
  * one with queue 0 gets every ACCESS but a QueueNotify of another lane's queue,
  * which the port routes there as KICK (vblk_mmio_notifies); it also finishes
  * resets and gives regions back. The others are parked for its UNMAP and for
- * writes to registers other than QueueNotify and InterruptACK, and for its drains
- * while vblk_mmio_waits or after an UNMAP; it is to be drained after their DONEs
- * then. EINVAL: DONE for nothing in flight, or a malformed event.
+ * writes to registers other than QueueNotify and InterruptACK, and for its
+ * drains while vblk_mmio_waits or after an UNMAP; it is to be drained after
+ * their DONEs then. EINVAL: DONE for nothing in flight, or a malformed event.
  */
 int vblk_lane_event(struct vblk_lane *lane, const struct vblk_event *event);
 
 /*
  * Work off what there is, in a bounded number of steps. True: there may be more
  * at once, call again; false: wait for an event.
- * LIFE-1 (lane) After VBLK_EV_STOP, the last DONE and the drain that follows it,
+ * LIFE-1 (lane) After VBLK_EV_STOP, the last DONE and the drain that follows
+ * it,
  *        drain returns false and calls no HAL function.
  */
 bool vblk_lane_drain(struct vblk_lane *lane);

@@ -25,7 +25,7 @@ extern "C" {
 struct vblk_mmio_queue {
 	struct vblk_queue_addr addr; /* QueueDesc, Driver, Device, Size */
 	bool     ready;         /* QueueReady */
-	bool     stopping;      /* QueueReady = 0 waits for requests in flight */
+	bool     stopping; /* QueueReady = 0 waits for requests in flight */
 	bool     resetting;     /* QueueReset likewise */
 	uint32_t raised, acked; /* one writer each: lane, register file */
 };
@@ -37,7 +37,7 @@ struct vblk_mmio {
 	uint32_t vendor;        /* VendorID */
 	uint16_t num_queues, queue_size; /* the device's configuration */
 	uint32_t features_sel, driver_features_sel, queue_sel;
-	uint32_t status;        /* Status; a fault adds NEEDS_RESET on reading */
+	uint32_t status; /* Status; a fault adds NEEDS_RESET on reading */
 	uint32_t generation;
 	uint32_t changed, changed_acked;        /* configuration changes */
 	uint32_t fault_acked;
@@ -49,8 +49,8 @@ struct vblk_mmio {
 /* What a write obliges the caller to do next. */
 enum vblk_effect {
 	VBLK_FX_KICK = 1,       /* poll queue number `value` */
-	VBLK_FX_SAVE = 2,       /* control state changed: store it, then answer */
-	VBLK_FX_HOLD = 4,       /* answer only when vblk_mmio_settle says true */
+	VBLK_FX_SAVE = 2, /* control state changed: store it, then answer */
+	VBLK_FX_HOLD = 4, /* answer only when vblk_mmio_settle says true */
 	VBLK_FX_LINE = 8,       /* vblk_mmio_line may have fallen */
 	VBLK_FX_START = 16      /* queues were started: poll them all */
 };
@@ -70,7 +70,9 @@ uint64_t vblk_mmio_read(const struct vblk_mmio *m, uint64_t offset,
 unsigned vblk_mmio_write(struct vblk_mmio *m, uint64_t offset, unsigned size,
 			 uint64_t value);
 
-/* How many resets, QueueReady = 0 and QueueReset wait for requests in flight. */
+/*
+ * How many resets, QueueReady = 0 and QueueReset wait for requests in flight.
+ */
 unsigned vblk_mmio_waits(const struct vblk_mmio *m);
 
 /*

@@ -50,7 +50,7 @@ extern "C" {
 #define VBLK_MAX_DESCS 512u     /* descriptors in an indirect table, 18..4096 */
 #endif
 #ifndef VBLK_MAX_ATTEMPTS
-#define VBLK_MAX_ATTEMPTS 8u    /* fetches of a chain that is not mapped, 1..16 */
+#define VBLK_MAX_ATTEMPTS 8u /* fetches of a chain that is not mapped, 1..16 */
 #endif
 
 #define VBLK_REGION_ALIGN   16u /* of a region's gpa, len and host */
@@ -74,7 +74,7 @@ enum vblk_err {
 	VBLK_EGUEST    = -16,
 
 	/* nobody is wrong */
-	VBLK_EBUSY     = -32,   /* requests in flight: retry after vblk_complete */
+	VBLK_EBUSY     = -32,   /* in flight: retry after vblk_complete */
 	VBLK_EUNMAPPED = -33    /* see vblk_missing: map it and poll again */
 };
 
@@ -82,8 +82,8 @@ enum vblk_err {
 
 /* What a chain costs the guest when its status byte cannot be found. */
 enum vblk_fault_policy {
-	VBLK_CONTAIN = 0,       /* its head completes, length 0; the queue goes on */
-	VBLK_STOP    = 1        /* NEEDS_RESET, as for a ring not to be trusted */
+	VBLK_CONTAIN = 0, /* its head completes, length 0; the queue goes on */
+	VBLK_STOP    = 1 /* NEEDS_RESET, as for a ring not to be trusted */
 };
 
 /* Zero is a sensible value wherever a default is named. Copied by vblk_init. */
@@ -121,7 +121,7 @@ struct vblk_config {
 				 * serves all queues, and regions must hold all
 				 * rings and one largest request */
 	uint8_t  fault_policy;  /* enum vblk_fault_policy, spec/trust.md */
-	char     serial[20];    /* GET_ID; NUL-padded, not terminated when full */
+	char     serial[20]; /* GET_ID; NUL-padded, not terminated when full */
 };
 
 /* Bytes of storage a device with this configuration needs; 0: bad config. */
@@ -152,7 +152,8 @@ size_t vblk_sizeof(const struct vblk_config *cfg);
  * features contradict each other. ENOSPC: size < vblk_sizeof(cfg).
  */
 int vblk_init(struct vblk **dev, void *storage, size_t size,
-	      const struct vblk_config *cfg) __attribute__((warn_unused_result));
+	      const struct vblk_config *cfg)
+	__attribute__((warn_unused_result));
 
 /*
  * 2.4. Stops every queue and forgets what was negotiated. EBUSY: requests are
@@ -167,7 +168,7 @@ int vblk_reset(struct vblk *dev) __attribute__((warn_unused_result));
  */
 void vblk_resize(struct vblk *dev, uint64_t capacity);
 
-/* --- guest memory ---------------------------------------------------------- */
+/* --- guest memory --------------------------------------------------------- */
 
 enum vblk_perm {
 	VBLK_READ      = 1,     /* the device may read it */
@@ -202,8 +203,8 @@ bool vblk_mem_full(const struct vblk *dev);
 
 /*
  * No new request uses a region that overlaps [gpa, gpa + len). A ring there is
- * gone: its queue faults, now or when it is polled. Collect the regions with vblk_mem_reap, now or, if
- * EBUSY, when their last requests are complete.
+ * gone: its queue faults, now or when it is polled. Collect the regions with
+ * vblk_mem_reap, now or, if EBUSY, when their last requests are complete.
  */
 int vblk_mem_revoke(struct vblk *dev, vblk_gpa gpa, uint64_t len);
 
@@ -238,7 +239,7 @@ int vblk_missing(struct vblk *dev, uint16_t queue, struct vblk_range *out,
  */
 void vblk_absent(struct vblk *dev, uint16_t queue);
 
-/* --- transport side: what mmio.h, vhost-user or PCI call ------------------- */
+/* --- transport side: what mmio.h, vhost-user or PCI call ------------------ */
 
 struct vblk_queue_addr {        /* guest-physical, 2.7 */
 	vblk_gpa desc;          /* descriptor table, 16-aligned */
@@ -318,7 +319,7 @@ void vblk_config_write(struct vblk *dev, uint32_t offset, const void *in,
  */
 bool vblk_kick(struct vblk *dev, uint32_t queue);
 
-/* --- requests -------------------------------------------------------------- */
+/* --- requests ------------------------------------------------------------- */
 
 enum vblk_op {
 	VBLK_OP_READ, VBLK_OP_WRITE, VBLK_OP_FLUSH, VBLK_OP_DISCARD,
@@ -326,7 +327,7 @@ enum vblk_op {
 };
 
 enum vblk_req_flags {
-	VBLK_REQ_FUA   = 1,     /* durable before it is complete (write-through) */
+	VBLK_REQ_FUA   = 1, /* durable before it is complete (write-through) */
 	VBLK_REQ_UNMAP = 2      /* write zeroes may deallocate */
 };
 
@@ -390,7 +391,7 @@ bool vblk_full(const struct vblk *dev, uint16_t queue);
 /* Is this tag handed out and not complete? */
 bool vblk_in_flight(const struct vblk *dev, uint16_t queue, vblk_tag tag);
 
-/* --- crash and migration ---------------------------------------------------- */
+/* --- crash and migration -------------------------------------------------- */
 
 #define VBLK_STATE_BYTES (32u + VBLK_MAX_QUEUES * 32u)
 
@@ -414,7 +415,7 @@ int vblk_load(struct vblk *dev, const void *in, size_t size,
 	      struct vblk_inflight *const *log)
 	__attribute__((warn_unused_result));
 
-/* --- looking in ------------------------------------------------------------ */
+/* --- looking in ----------------------------------------------------------- */
 
 struct vblk_stats {
 	uint64_t requests[5];   /* by enum vblk_op, handed out */

@@ -158,9 +158,8 @@ static uint64_t now(void)
 static bool wait_for(struct file *f, uint64_t ns)
 {
 	struct pollfd fd = { .fd = f->engine->fd(f), .events = POLLIN };
-	struct timespec t = {
-		.tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S)
-	};
+	struct timespec t = { .tv_sec = (time_t)(ns / NS_PER_S),
+			      .tv_nsec = (long)(ns % NS_PER_S) };
 
 	return ppoll(&fd, 1, &t, NULL) >= 0 || errno != EINTR;
 }
@@ -183,8 +182,9 @@ static int file_reap(struct store *s, struct store_done *out, size_t max,
 			passed = now() - start;
 		if (passed >= wait_ns)
 			return 0;
-		if (!wait_for(f, behind && wait_ns - passed > BEHIND_NS ?
-			      BEHIND_NS : wait_ns - passed))
+		if (!wait_for(f, behind && wait_ns - passed > BEHIND_NS
+					 ? BEHIND_NS
+					 : wait_ns - passed))
 			return 0;
 	}
 }
@@ -201,8 +201,10 @@ static int file_fd(struct store *s)
 static void tell_counts(struct file *f)
 {
 	static const char *const kinds[STORE_KINDS] = {
-		[VBLK_OP_READ] = "reads", [VBLK_OP_WRITE] = "writes",
-		[VBLK_OP_FLUSH] = "flushes", [VBLK_OP_DISCARD] = "discards",
+		[VBLK_OP_READ] = "reads",
+		[VBLK_OP_WRITE] = "writes",
+		[VBLK_OP_FLUSH] = "flushes",
+		[VBLK_OP_DISCARD] = "discards",
 		[VBLK_OP_WRITE_ZEROES] = "writes of zeroes"
 	};
 	static const char *const troubles[TROUBLES] = {
@@ -254,10 +256,10 @@ static bool make_ops(struct file *f)
 					  (size_t)f->depth * STORE_BOUNCE);
 	if (!f->ops || (f->direct && !f->bounce))
 		return false;
-	for (unsigned i = f->depth; i-- > 0; ) {
+	for (unsigned i = f->depth; i-- > 0;) {
 		if (f->direct)
 			f->ops[i].bounce = (uint8_t *)f->bounce +
-				(size_t)i * STORE_BOUNCE;
+					   (size_t)i * STORE_BOUNCE;
 		f->ops[i].next = f->free;
 		f->free = &f->ops[i];
 	}
@@ -277,8 +279,10 @@ static int start_engine(struct file *f, const struct store_file_options *o,
 		if (!err)
 			return 0;
 		if (o->engine == STORE_AUTO)
-			file_say(f, "%s: no io_uring here (%s): using %u "
-				 "threads", f->path, strerror(-err), threads);
+			file_say(f,
+				 "%s: no io_uring here (%s): using %u "
+				 "threads",
+				 f->path, strerror(-err), threads);
 	}
 	if (o->engine != STORE_URING) {
 		f->engine = &engine_threads;
@@ -302,9 +306,9 @@ static int check_options(const struct store_file_options *o, char *why,
 {
 	const char *wrong = NULL;
 
-	if (o->block_size && (!power_of_two(o->block_size) ||
-			      o->block_size < STORE_BLOCK_MIN ||
-			      o->block_size > STORE_BLOCK_MAX))
+	if (o->block_size &&
+	    (!power_of_two(o->block_size) || o->block_size < STORE_BLOCK_MIN ||
+	     o->block_size > STORE_BLOCK_MAX))
 		wrong = "block_size must be a power of two, 512 to 65536";
 	if (o->depth > STORE_DEPTH_MAX)
 		wrong = "depth must be at most 4096";
@@ -323,8 +327,9 @@ static uint64_t features(const struct file *f)
 {
 	uint64_t both = VBLK_F_BLK_SIZE | VBLK_F_FLUSH;
 
-	return f->read_only ? both | VBLK_F_RO :
-		both | VBLK_F_CONFIG_WCE | VBLK_F_DISCARD | VBLK_F_WRITE_ZEROES;
+	return f->read_only ? both | VBLK_F_RO
+			    : both | VBLK_F_CONFIG_WCE | VBLK_F_DISCARD |
+				      VBLK_F_WRITE_ZEROES;
 }
 
 int store_file_open(struct store **out, const struct store_file_options *o,
@@ -353,8 +358,10 @@ int store_file_open(struct store **out, const struct store_file_options *o,
 		goto undo;
 	f->store.sectors = f->bytes / VBLK_SECTOR_SIZE;
 	if (!make_ops(f)) {
-		(void)snprintf(why, why_size, "%s: no memory for %u requests "
-			       "in flight", o->path, f->depth);
+		(void)snprintf(why, why_size,
+			       "%s: no memory for %u requests "
+			       "in flight",
+			       o->path, f->depth);
 		goto undo;
 	}
 	if (start_engine(f, o, why, why_size))

@@ -46,15 +46,15 @@ static int check_kind(const struct reason *r, struct stat *st)
 	if (stat(r->path, st)) {
 		if (errno == ENOENT)
 			return refuse(r, "there is no such file; make an image "
-				      "with: truncate -s 1G FILE");
+					 "with: truncate -s 1G FILE");
 		return refuse(r, "cannot look at it: %s", strerror(errno));
 	}
 	if (S_ISDIR(st->st_mode))
 		return refuse(r, "is a directory; name an image file or a "
-			      "block device");
+				 "block device");
 	if (!S_ISREG(st->st_mode) && !S_ISBLK(st->st_mode))
 		return refuse(r, "is neither a regular file nor a block "
-			      "device");
+				 "device");
 	return 0;
 }
 
@@ -64,21 +64,21 @@ static int refuse_open(const struct reason *r, const struct file *f, int err)
 	case EACCES:
 	case EPERM:
 	case EROFS:
-		return refuse(r, "cannot be opened for %s: %s; %s",
-			      f->read_only ? "reading" : "writing",
-			      strerror(err), f->read_only ?
-			      "check its permissions" :
-			      "check its permissions or use it read-only");
+		return refuse(
+			r, "cannot be opened for %s: %s; %s",
+			f->read_only ? "reading" : "writing", strerror(err),
+			f->read_only
+				? "check its permissions"
+				: "check its permissions or use it read-only");
 	case EBUSY:
 		return refuse(r, "is in use, mounted or part of another "
-			      "device; unmount it or use it read-only");
+				 "device; unmount it or use it read-only");
 	case EINVAL:
 		if (f->direct)
 			return refuse(r, "its file system has no direct I/O; "
-				      "use it without direct");
+					 "use it without direct");
 		break;
-	default:
-		break;
+	default: break;
 	}
 	return refuse(r, "cannot be opened: %s", strerror(err));
 }
@@ -104,8 +104,8 @@ static int open_both(const struct reason *r, struct file *f,
 	if (fstat(f->fd, &main_st) || fstat(f->side_fd, &side_st))
 		return refuse(r, "cannot look at it: %s", strerror(errno));
 	if (main_st.st_dev != side_st.st_dev ||
-	    main_st.st_ino != side_st.st_ino ||
-	    main_st.st_dev != st->st_dev || main_st.st_ino != st->st_ino)
+	    main_st.st_ino != side_st.st_ino || main_st.st_dev != st->st_dev ||
+	    main_st.st_ino != st->st_ino)
 		return refuse(r, "was replaced while it was opened; try again");
 	return 0;
 }
@@ -123,7 +123,7 @@ static int measure(const struct reason *r, struct file *f,
 				      strerror(errno));
 		if (is_ro && !f->read_only)
 			return refuse(r, "is a read-only device; use it "
-				      "read-only");
+					 "read-only");
 	} else {
 		struct stat now;
 
@@ -134,12 +134,13 @@ static int measure(const struct reason *r, struct file *f,
 	}
 	if (!f->bytes)
 		return refuse(r, "is empty; give it a size with: truncate -s "
-			      "1G FILE");
+				 "1G FILE");
 	if (f->bytes % block)
-		return refuse(r, "its size of %" PRIu64 " bytes is not a "
+		return refuse(r,
+			      "its size of %" PRIu64 " bytes is not a "
 			      "multiple of the block size of %u; enlarge it "
-			      "with: truncate -s %%%u FILE", f->bytes, block,
-			      block);
+			      "with: truncate -s %%%u FILE",
+			      f->bytes, block, block);
 	return 0;
 }
 
@@ -178,14 +179,17 @@ static int align(const struct reason *r, struct file *f, const struct stat *st)
 		return 0;
 	ask_align(f, st);
 	if (!usable(f->mem_align) || !usable(f->off_align))
-		return refuse(r, "direct I/O would need an alignment of %u and "
-			      "%u bytes; use it without direct", f->mem_align,
-			      f->off_align);
+		return refuse(r,
+			      "direct I/O would need an alignment of %u and "
+			      "%u bytes; use it without direct",
+			      f->mem_align, f->off_align);
 	if (f->off_align > f->store.block_size)
-		file_say(f, "%s: direct I/O is in blocks of %u bytes, the "
+		file_say(f,
+			 "%s: direct I/O is in blocks of %u bytes, the "
 			 "guest is told %u: requests of other sizes will be "
-			 "slow; use block_size %u", f->path, f->off_align,
-			 f->store.block_size, f->off_align);
+			 "slow; use block_size %u",
+			 f->path, f->off_align, f->store.block_size,
+			 f->off_align);
 	return 0;
 }
 
@@ -201,8 +205,10 @@ int image_open(struct file *f, const struct store_file_options *o, char *why,
 	if (image_lock(f->fd, o->path, f->read_only, &unlocked, why, why_size))
 		return -1;
 	if (unlocked)
-		file_say(f, "%s: there are no locks on its file system: take "
-			 "care that nobody else writes it", f->path);
+		file_say(f,
+			 "%s: there are no locks on its file system: take "
+			 "care that nobody else writes it",
+			 f->path);
 	if (measure(&r, f, &st))
 		return -1;
 	return align(&r, f, &st);

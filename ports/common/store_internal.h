@@ -111,7 +111,7 @@ struct file {
 	uint32_t mem_align;     /* of a buffer of direct I/O */
 	uint32_t off_align;     /* of its offset and length */
 	bool     no_punch, no_zero_range, no_dsync; /* learnt: not supported */
-	bool     cached;        /* something was written through the page cache */
+	bool     cached; /* something was written through the page cache */
 	bool     lost;          /* and a sync of it failed */
 	unsigned depth, in_use;
 	struct op *ops, *free;

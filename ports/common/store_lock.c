@@ -44,10 +44,10 @@
 
 static struct flock one_byte(int type, off_t byte)
 {
-	struct flock l = {
-		.l_type = (short)type, .l_whence = SEEK_SET, .l_start = byte,
-		.l_len = 1
-	};
+	struct flock l = { .l_type = (short)type,
+			   .l_whence = SEEK_SET,
+			   .l_start = byte,
+			   .l_len = 1 };
 
 	return l;
 }
@@ -106,7 +106,8 @@ static bool holds(const char *pid, const struct stat *image)
 		return false;
 	for (unsigned n = 0; !found && n < PROC_FDS_MAX && (e = readdir(dir));
 	     n++) {
-		if (!is_number(e->d_name) || fstatat(dirfd(dir), e->d_name, &st, 0))
+		if (!is_number(e->d_name) ||
+		    fstatat(dirfd(dir), e->d_name, &st, 0))
 			continue;
 		if (st.st_dev != image->st_dev || st.st_ino != image->st_ino)
 			continue;
@@ -173,31 +174,31 @@ static int refuse(int fd, const char *path, bool read_only, long pid,
 		read_name(pid, name, sizeof(name));
 		(void)snprintf(who, sizeof(who), "process %ld (%s)", pid, name);
 	}
-	(void)snprintf(why, why_size, "%s: is in use by %s%s", path, who,
-		       read_only ? ", which may write it; stop that first" :
-		       "; stop that first, or use it read-only if it only "
-		       "reads");
+	(void)snprintf(
+		why, why_size, "%s: is in use by %s%s", path, who,
+		read_only ? ", which may write it; stop that first"
+			  : "; stop that first, or use it read-only if it only "
+			    "reads");
 	return -1;
 }
 
 int image_lock(int fd, const char *path, bool read_only, bool *unlocked,
 	       char *why, size_t why_size)
 {
-	static const int of_writer[] = {
-		BYTE_USES + P_READ, BYTE_USES + P_WRITE,
-		BYTE_REFUSE + P_WRITE, BYTE_REFUSE + P_RESIZE
-	};
-	static const int of_reader[] = {
-		BYTE_USES + P_READ, BYTE_REFUSE + P_WRITE,
-		BYTE_REFUSE + P_RESIZE
-	};
-	static const int against[] = {
-		BYTE_USES + P_WRITE, BYTE_USES + P_RESIZE,
-		BYTE_REFUSE + P_READ, BYTE_REFUSE + P_WRITE
-	};
+	static const int of_writer[] = { BYTE_USES + P_READ,
+					 BYTE_USES + P_WRITE,
+					 BYTE_REFUSE + P_WRITE,
+					 BYTE_REFUSE + P_RESIZE };
+	static const int of_reader[] = { BYTE_USES + P_READ,
+					 BYTE_REFUSE + P_WRITE,
+					 BYTE_REFUSE + P_RESIZE };
+	static const int against[] = { BYTE_USES + P_WRITE,
+				       BYTE_USES + P_RESIZE,
+				       BYTE_REFUSE + P_READ,
+				       BYTE_REFUSE + P_WRITE };
 	const int *mine = read_only ? of_reader : of_writer;
-	size_t n = read_only ? sizeof(of_reader) / sizeof(*of_reader) :
-		sizeof(of_writer) / sizeof(*of_writer);
+	size_t n = read_only ? sizeof(of_reader) / sizeof(*of_reader)
+			     : sizeof(of_writer) / sizeof(*of_writer);
 	/* the last stands in a reader's way only if the reader writes */
 	size_t m = sizeof(against) / sizeof(*against) - (read_only ? 1u : 0u);
 	long pid = 0;

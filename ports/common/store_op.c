@@ -50,7 +50,7 @@ void op_begin(struct file *f, struct op *op, const struct vblk_req *req)
 {
 	uint64_t sectors = req->bytes / VBLK_SECTOR_SIZE;
 	bool fits = req->sector <= f->store.sectors &&
-		sectors <= f->store.sectors - req->sector;
+		    sectors <= f->store.sectors - req->sector;
 
 	op->seg = req->seg;
 	op->num_segs = req->num_segs;
@@ -146,7 +146,7 @@ static bool gather_iov(const struct file *f, struct op *op, uint64_t len)
 	op->io.iov = op->iov;
 	op->io.iovs = n;
 	return !(addresses & (f->mem_align - 1u)) &&
-		!(lengths & (f->off_align - 1u));
+	       !(lengths & (f->off_align - 1u));
 }
 
 /* Between the bounce buffer and what gather_iov found. */
@@ -175,7 +175,7 @@ static void plan_data(struct file *f, struct op *op)
 	bool aligned = gather_iov(f, op, len);
 
 	op->bounced = f->direct && op->want == PATH_MAIN &&
-		(!aligned || op->force_bounce);
+		      (!aligned || op->force_bounce);
 	if (op->bounced) {
 		if (len > STORE_BOUNCE)
 			len = STORE_BOUNCE;
@@ -205,8 +205,8 @@ static void plan_zero(struct file *f, struct op *op)
 	unsigned n;
 
 	for (n = 0; len && n < STORE_ZERO_IOVS; n++) {
-		size_t here = len < STORE_ZERO_BYTES ? (size_t)len :
-			STORE_ZERO_BYTES;
+		size_t here = len < STORE_ZERO_BYTES ? (size_t)len
+						     : STORE_ZERO_BYTES;
 
 		/* writev only reads; its iovec has no way to say so */
 		op->iov[n].iov_base = (void *)(uintptr_t)zeroes;
@@ -243,17 +243,10 @@ void op_plan(struct file *f, struct op *op)
 	if (op->phase == OP_ALLOCATE && !plan_allocate(f, op))
 		op->phase = OP_ZERO;
 	switch (op->phase) {
-	case OP_ANSWER:
-		op->io.kind = IO_NONE;
-		return;
-	case OP_DATA:
-		plan_data(f, op);
-		return;
-	case OP_ALLOCATE:
-		return;
-	case OP_ZERO:
-		plan_zero(f, op);
-		return;
+	case OP_ANSWER: op->io.kind = IO_NONE; return;
+	case OP_DATA: plan_data(f, op); return;
+	case OP_ALLOCATE: return;
+	case OP_ZERO: plan_zero(f, op); return;
 	case OP_SYNC:
 		op->io.kind = IO_SYNC;
 		op->io.fd = f->side_fd;
@@ -283,15 +276,19 @@ static bool complain(struct file *f, const struct op *op, int err)
 		return true;
 	if (kind == VBLK_OP_FLUSH)
 		file_say(f, "%s: flush failed: %s%s%s", f->path, strerror(err),
-			 hint, f->cached ? "; what was written since the last "
-			 "flush may be lost, and every flush fails until the "
-			 "image is opened again" : "");
+			 hint,
+			 f->cached
+				 ? "; what was written since the last "
+				   "flush may be lost; flushes fail until the "
+				   "image is opened again"
+				 : "");
 	else if (err)
 		file_say(f, "%s: %s at sector %" PRIu64 " failed: %s%s",
 			 f->path, op_names[kind], op->pos / VBLK_SECTOR_SIZE,
 			 strerror(err), hint);
 	else
-		file_say(f, "%s: %s at sector %" PRIu64 " found the end of "
+		file_say(f,
+			 "%s: %s at sector %" PRIu64 " found the end of "
 			 "the file at byte %" PRIu64 " of %" PRIu64
 			 ": it was truncated while in use; restore its size",
 			 f->path, op_names[kind], op->pos / VBLK_SECTOR_SIZE,
@@ -393,8 +390,7 @@ bool op_step(struct file *f, struct op *op)
 	if ((err == EINTR || err == EAGAIN) && op->retries++ < STORE_RETRIES)
 		return false;
 	switch (op->phase) {
-	case OP_ANSWER:
-		return true;
+	case OP_ANSWER: return true;
 	case OP_DATA:
 	case OP_ZERO:
 		if (op->result > 0)
@@ -402,12 +398,11 @@ bool op_step(struct file *f, struct op *op)
 		if (err && other_way(f, op, err))
 			return false;
 		if (!err && op->io.kind == IO_WRITE)
-			err = EIO;      /* it took nothing and does not say why */
+			err = EIO; /* it took nothing and does not say why */
 		return fail(f, op, err);
 	case OP_ALLOCATE:
 		return err ? allocate_failed(f, op, err) : finished(op);
-	case OP_SYNC:
-		return err ? fail(f, op, err) : true;
+	case OP_SYNC: return err ? fail(f, op, err) : true;
 	}
 	return true;
 }

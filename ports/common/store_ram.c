@@ -41,9 +41,9 @@ static uint64_t copy(uint8_t *at, const struct vblk_req *r, bool to_guest)
 
 static struct store_done execute(struct ram *ram, const struct vblk_req *r)
 {
-	struct store_done d = {
-		.queue = r->queue, .tag = r->tag, .status = VBLK_S_OK
-	};
+	struct store_done d = { .queue = r->queue,
+				.tag = r->tag,
+				.status = VBLK_S_OK };
 	uint64_t sectors = r->bytes / VBLK_SECTOR_SIZE;
 	uint8_t *at;
 
@@ -54,18 +54,12 @@ static struct store_done execute(struct ram *ram, const struct vblk_req *r)
 	}
 	at = ram->memory + r->sector * VBLK_SECTOR_SIZE;
 	switch ((enum vblk_op)r->op) {
-	case VBLK_OP_READ:
-		d.bytes = copy(at, r, true);
-		return d;
-	case VBLK_OP_WRITE:
-		(void)copy(at, r, false);
-		return d;
+	case VBLK_OP_READ: d.bytes = copy(at, r, true); return d;
+	case VBLK_OP_WRITE: (void)copy(at, r, false); return d;
 	case VBLK_OP_FLUSH:
-	case VBLK_OP_DISCARD:           /* a hint that costs nothing to ignore */
+	case VBLK_OP_DISCARD: /* a hint that costs nothing to ignore */
 		return d;
-	case VBLK_OP_WRITE_ZEROES:
-		memset(at, 0, (size_t)r->bytes);
-		return d;
+	case VBLK_OP_WRITE_ZEROES: memset(at, 0, (size_t)r->bytes); return d;
 	}
 	d.status = VBLK_S_UNSUPP;
 	return d;
@@ -131,7 +125,8 @@ int store_ram_open(struct store **out, void *memory, uint64_t bytes,
 	ram->store.ops = &ram_ops;
 	ram->store.sectors = bytes / VBLK_SECTOR_SIZE;
 	ram->store.features = VBLK_F_BLK_SIZE | VBLK_F_FLUSH |
-		VBLK_F_CONFIG_WCE | VBLK_F_DISCARD | VBLK_F_WRITE_ZEROES;
+			      VBLK_F_CONFIG_WCE | VBLK_F_DISCARD |
+			      VBLK_F_WRITE_ZEROES;
 	ram->store.block_size = STORE_BLOCK_MIN;
 	ram->memory = memory;
 	ram->depth = depth;

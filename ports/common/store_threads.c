@@ -71,8 +71,7 @@ static int perform(const struct io *io)
 	ssize_t n = 0;
 
 	switch (io->kind) {
-	case IO_NONE:
-		return 0;
+	case IO_NONE: return 0;
 	case IO_READ:
 		n = preadv2(io->fd, io->iov, (int)io->iovs, (off_t)io->off,
 			    io->flags);
@@ -81,9 +80,7 @@ static int perform(const struct io *io)
 		n = pwritev2(io->fd, io->iov, (int)io->iovs, (off_t)io->off,
 			     io->flags);
 		break;
-	case IO_SYNC:
-		n = fdatasync(io->fd);
-		break;
+	case IO_SYNC: n = fdatasync(io->fd); break;
 	case IO_ALLOCATE:
 		n = fallocate(io->fd, io->flags, (off_t)io->off,
 			      (off_t)io->len);

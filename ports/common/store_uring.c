@@ -24,10 +24,9 @@ static struct uring *state(const struct file *f)
 
 static bool knows(struct io_uring *ring)
 {
-	static const int needed[] = {
-		IORING_OP_NOP, IORING_OP_READV, IORING_OP_WRITEV,
-		IORING_OP_FSYNC, IORING_OP_FALLOCATE
-	};
+	static const int needed[] = { IORING_OP_NOP, IORING_OP_READV,
+				      IORING_OP_WRITEV, IORING_OP_FSYNC,
+				      IORING_OP_FALLOCATE };
 	struct io_uring_probe *probe = io_uring_get_probe_ring(ring);
 	bool all = probe != NULL;
 
@@ -75,9 +74,7 @@ static void uring_start(struct file *f, struct op *op)
 	const struct io *io = &op->io;
 
 	switch (io->kind) {
-	case IO_NONE:
-		io_uring_prep_nop(sqe);
-		break;
+	case IO_NONE: io_uring_prep_nop(sqe); break;
 	case IO_READ:
 		io_uring_prep_readv2(sqe, io->fd, io->iov, io->iovs, io->off,
 				     io->flags);
@@ -90,8 +87,8 @@ static void uring_start(struct file *f, struct op *op)
 		io_uring_prep_fsync(sqe, io->fd, IORING_FSYNC_DATASYNC);
 		break;
 	case IO_ALLOCATE:
-		io_uring_prep_fallocate(sqe, io->fd, io->flags,
-					(off_t)io->off, (off_t)io->len);
+		io_uring_prep_fallocate(sqe, io->fd, io->flags, (off_t)io->off,
+					(off_t)io->len);
 		break;
 	}
 	io_uring_sqe_set_data(sqe, op);

@@ -175,10 +175,9 @@ static const struct vblk_config config = {
 
 static int start(struct port *p)
 {
-	struct vblk_region all = { .gpa = RAM_GPA,
-				   .len = RAM_BYTES,
-				   .host = ram,
-				   .perm = VBLK_RW };
+	struct vblk_region all = {
+		.gpa = RAM_GPA, .len = RAM_BYTES, .host = ram, .perm = VBLK_RW
+	};
 	int r = vblk_init(&p->dev, storage, sizeof(storage), &config);
 
 	if (r == VBLK_OK)

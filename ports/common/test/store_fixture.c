@@ -35,9 +35,9 @@ void variant(int i)
 
 const char *variant_name(void)
 {
-	static const char *const names[VARIANTS] = {
-		"io_uring", "threads", "io_uring direct", "threads direct"
-	};
+	static const char *const names[VARIANTS] = { "io_uring", "threads",
+						     "io_uring direct",
+						     "threads direct" };
 
 	return names[(fx.o.engine == STORE_THREADS ? 1 : 0) +
 		     (fx.o.direct ? 2 : 0)];
@@ -60,8 +60,9 @@ void fixture_global(void)
 	struct timespec t;
 
 	(void)clock_gettime(CLOCK_REALTIME, &t);
-	seed = given ? strtoull(given, NULL, 0) :
-		(uint64_t)t.tv_sec * 1000u + (uint64_t)t.tv_nsec / 1000000u;
+	seed = given ? strtoull(given, NULL, 0)
+		     : (uint64_t)t.tv_sec * 1000u +
+			       (uint64_t)t.tv_nsec / 1000000u;
 	skip_count = mmap(NULL, sizeof(*skip_count), PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	(void)snprintf(base, sizeof(base), "%.28s/store-test-XXXXXX",
@@ -230,7 +231,8 @@ void fill(void *at, size_t len, uint64_t what)
 	uint8_t *p = at;
 
 	for (size_t i = 0; i < len; i++) {
-		what = what * UINT64_C(6364136223846793005) + 1442695040888963407u;
+		what = what * UINT64_C(6364136223846793005) +
+		       1442695040888963407u;
 		p[i] = (uint8_t)(what >> 56) | 1u;      /* never zero */
 	}
 }
@@ -253,8 +255,8 @@ void read_file(const char *path, uint64_t off, void *out, size_t len)
 	ssize_t n = pread(fd, out, len, (off_t)off);
 
 	(void)close(fd);
-	EXPECT(n == (ssize_t)len, "%s: expected %zu bytes, came %zd", path,
-	       len, n);
+	EXPECT(n == (ssize_t)len, "%s: expected %zu bytes, came %zd", path, len,
+	       n);
 }
 
 /* --- requests ------------------------------------------------------------ */
@@ -263,11 +265,14 @@ struct store_done one(enum vblk_op op, uint64_t sector, void *data,
 		      uint64_t bytes, uint8_t flags)
 {
 	struct vblk_seg seg = { data, (uint32_t)bytes };
-	struct vblk_req req = {
-		.sector = sector, .bytes = bytes, .seg = &seg,
-		.num_segs = data ? 1 : 0, .queue = 3, .tag = 77,
-		.op = (uint8_t)op, .flags = flags
-	};
+	struct vblk_req req = { .sector = sector,
+				.bytes = bytes,
+				.seg = &seg,
+				.num_segs = data ? 1 : 0,
+				.queue = 3,
+				.tag = 77,
+				.op = (uint8_t)op,
+				.flags = flags };
 	struct store_done d = { 0 };
 	int n = store_submit(fx.s, &req, 1);
 
@@ -284,10 +289,11 @@ void must(enum vblk_op op, uint64_t sector, void *data, uint64_t bytes,
 {
 	struct store_done d = one(op, sector, data, bytes, flags);
 
-	EXPECT(d.status == VBLK_S_OK, "op %d sector %llu bytes %llu: expected "
-	       "status 0, came %u; log: %s", (int)op,
-	       (unsigned long long)sector, (unsigned long long)bytes, d.status,
-	       fx.line[0]);
+	EXPECT(d.status == VBLK_S_OK,
+	       "op %d sector %llu bytes %llu: expected "
+	       "status 0, came %u; log: %s",
+	       (int)op, (unsigned long long)sector, (unsigned long long)bytes,
+	       d.status, fx.line[0]);
 	if (op == VBLK_OP_READ)
 		EXPECT_EQ("bytes read", bytes, d.bytes);
 }
@@ -297,8 +303,10 @@ void must_fail(enum vblk_op op, uint64_t sector, void *data, uint64_t bytes,
 {
 	struct store_done d = one(op, sector, data, bytes, flags);
 
-	EXPECT(d.status == VBLK_S_IOERR, "op %d sector %llu: expected status "
-	       "1, came %u", (int)op, (unsigned long long)sector, d.status);
+	EXPECT(d.status == VBLK_S_IOERR,
+	       "op %d sector %llu: expected status "
+	       "1, came %u",
+	       (int)op, (unsigned long long)sector, d.status);
 }
 
 unsigned logged(const char *part)

@@ -57,9 +57,10 @@ START_TEST(store_file__discard_frees_space)
 		return;
 	before = blocks_used();
 	must(VBLK_OP_DISCARD, 0, NULL, 512 * 1024, 0);
-	EXPECT(blocks_used() + 1000 < before, "expected about 1024 blocks less "
-	       "than %llu, came %llu", (unsigned long long)before,
-	       (unsigned long long)blocks_used());
+	EXPECT(blocks_used() + 1000 < before,
+	       "expected about 1024 blocks less "
+	       "than %llu, came %llu",
+	       (unsigned long long)before, (unsigned long long)blocks_used());
 	must_be_data(1024, 512 * 1024);
 	must_be_data(1024 + 7, 512);
 }
@@ -88,14 +89,16 @@ START_TEST(store_file__zeroes_keep_or_free_space)
 	before = blocks_used();
 	must(VBLK_OP_WRITE_ZEROES, 8, NULL, 65536, 0);
 	must_be_zero(8, 65536);
-	EXPECT(blocks_used() >= before, "without UNMAP: expected at least %llu "
-	       "blocks, came %llu", (unsigned long long)before,
-	       (unsigned long long)blocks_used());
+	EXPECT(blocks_used() >= before,
+	       "without UNMAP: expected at least %llu "
+	       "blocks, came %llu",
+	       (unsigned long long)before, (unsigned long long)blocks_used());
 	must(VBLK_OP_WRITE_ZEROES, 1024, NULL, 512 * 1024, VBLK_REQ_UNMAP);
 	must_be_zero(1024, 512 * 1024);
-	EXPECT(blocks_used() + 1000 < before, "with UNMAP: expected about 1024 "
-	       "blocks less than %llu, came %llu", (unsigned long long)before,
-	       (unsigned long long)blocks_used());
+	EXPECT(blocks_used() + 1000 < before,
+	       "with UNMAP: expected about 1024 "
+	       "blocks less than %llu, came %llu",
+	       (unsigned long long)before, (unsigned long long)blocks_used());
 	must_be_data(0, 4096);
 	must_be_data(136, 8192);
 	must(VBLK_OP_WRITE_ZEROES, 3, NULL, 512, VBLK_REQ_FUA);
@@ -128,7 +131,8 @@ START_TEST(store_file__zeroes_are_written_if_need_be)
 	must_be_zero(1 + 3 * most / 512, 1536);
 	must_be_data(0, 512);
 	must(VBLK_OP_READ, 4 + 3 * most / 512, came, 512, 0);
-	EXPECT(!memcmp(came, data + 4 * 512, 512), "expected the sector after "
+	EXPECT(!memcmp(came, data + 4 * 512, 512),
+	       "expected the sector after "
 	       "the extent untouched, it is not");
 	must(VBLK_OP_WRITE_ZEROES, 0, NULL, 512, VBLK_REQ_UNMAP);
 	must_be_zero(0, 512);
@@ -175,7 +179,8 @@ END_TEST
 START_TEST(store_file__every_segment_misaligned)
 {
 	static struct vblk_seg seg[VBLK_MAX_SEGS];
-	struct vblk_req r = { .seg = seg, .num_segs = VBLK_MAX_SEGS,
+	struct vblk_req r = { .seg = seg,
+			      .num_segs = VBLK_MAX_SEGS,
 			      .op = VBLK_OP_WRITE };
 	struct store_done d;
 	uint64_t sum = 0;
@@ -197,7 +202,7 @@ START_TEST(store_file__every_segment_misaligned)
 	EXPECT_EQ("status", VBLK_S_OK, d.status);
 	read_file(fx.path, 0, came, r.bytes);
 	EXPECT(!memcmp(came, data + 1, r.bytes), "expected what the segments "
-	       "hold, came something else");
+						 "hold, came something else");
 }
 END_TEST
 
@@ -218,8 +223,8 @@ START_TEST(store_file__outside_is_ioerr)
 	EXPECT_EQ("status of an unknown operation", VBLK_S_UNSUPP,
 		  one((enum vblk_op)9, 0, NULL, 0, 0).status);
 	must(VBLK_OP_READ, end - 1, data, 512, 0);
-	EXPECT_EQ("bytes of nothing", 0, one(VBLK_OP_READ, 0, NULL, 0,
-					     0).bytes);
+	EXPECT_EQ("bytes of nothing", 0,
+		  one(VBLK_OP_READ, 0, NULL, 0, 0).bytes);
 }
 END_TEST
 
@@ -355,7 +360,8 @@ START_TEST(store_file__close_waits_for_writes)
 	store_close(fx.s);
 	fx.s = NULL;
 	read_file(fx.path, 0, came, sizeof(data));
-	EXPECT(!memcmp(data, came, sizeof(data)), "expected all that was "
+	EXPECT(!memcmp(data, came, sizeof(data)),
+	       "expected all that was "
 	       "submitted to be there after close, it is not");
 }
 END_TEST
@@ -400,7 +406,7 @@ START_TEST(store_file__reap_gives_up_and_goes_on)
 	(void)setitimer(ITIMER_REAL, &often, NULL);
 	EXPECT_EQ("accepted", 1, store_submit(fx.s, &flush, 1));
 	if (!store_reap(fx.s, &d, 1, 1000))
-		for (gave_up = 1; !store_reap(fx.s, &d, 1, WAIT_NS); )
+		for (gave_up = 1; !store_reap(fx.s, &d, 1, WAIT_NS);)
 			gave_up++;
 	(void)setitimer(ITIMER_REAL, &never, NULL);
 	EXPECT_EQ("tag", 9, d.tag);

@@ -40,7 +40,7 @@ static void submit_more_than_depth(void)
 	n = store_submit(fx.s, req, MANY);
 	EXPECT_EQ("accepted", DEPTH, n);
 	EXPECT_EQ("accepted when full", 0, store_submit(fx.s, req + n, 1));
-	for (accepted = DEPTH; finished < MANY; ) {
+	for (accepted = DEPTH; finished < MANY;) {
 		n = store_reap(fx.s, done, 1, WAIT_NS);
 		EXPECT_EQ("reaped at max 1", 1, n);
 		EXPECT(done[0].tag < accepted && !seen[done[0].tag],
@@ -109,8 +109,10 @@ START_TEST(hal_SUB_2__results_wait_for_reap)
 	for (unsigned i = 0; i < 3; i++) {
 		fd.fd = store_fd(fx.s);
 		fd.events = POLLIN;
-		EXPECT(poll(&fd, 1, 5000) == 1, "%u reaped: expected fd "
-		       "readable, it is not", i);
+		EXPECT(poll(&fd, 1, 5000) == 1,
+		       "%u reaped: expected fd "
+		       "readable, it is not",
+		       i);
 		EXPECT_EQ("reaped", 1, store_reap(fx.s, &d, 1, 0));
 		EXPECT_EQ("status", VBLK_S_IOERR, d.status);
 	}
@@ -136,8 +138,10 @@ START_TEST(hal_SUB_4__flush_orders_writes)
 	must(VBLK_OP_FLUSH, 0, NULL, 0, 0);
 	read_file(fx.backing, 100 * 512, came, sizeof(came));
 	at = differs(data, came, sizeof(data));
-	EXPECT(at == sizeof(data), "byte %zu after a flush: expected %u on the "
-	       "disk beneath, came %u", at, data[at], came[at]);
+	EXPECT(at == sizeof(data),
+	       "byte %zu after a flush: expected %u on the "
+	       "disk beneath, came %u",
+	       at, data[at], came[at]);
 }
 END_TEST
 
@@ -158,14 +162,18 @@ START_TEST(hal_SUB_4__fua_is_durable_itself)
 	must(VBLK_OP_WRITE, 100, data, sizeof(data), VBLK_REQ_FUA);
 	read_file(fx.backing, 100 * 512, came, sizeof(came));
 	at = differs(data, came, sizeof(data));
-	EXPECT(at == sizeof(data), "byte %zu after a FUA write: expected %u on "
-	       "the disk beneath, came %u", at, data[at], came[at]);
+	EXPECT(at == sizeof(data),
+	       "byte %zu after a FUA write: expected %u on "
+	       "the disk beneath, came %u",
+	       at, data[at], came[at]);
 	must(VBLK_OP_WRITE_ZEROES, 100, NULL, sizeof(data), VBLK_REQ_FUA);
 	read_file(fx.backing, 100 * 512, came, sizeof(came));
 	memset(data, 0, sizeof(data));
 	at = differs(data, came, sizeof(data));
-	EXPECT(at == sizeof(data), "byte %zu after FUA zeroes: expected 0 on "
-	       "the disk beneath, came %u", at, came[at]);
+	EXPECT(at == sizeof(data),
+	       "byte %zu after FUA zeroes: expected 0 on "
+	       "the disk beneath, came %u",
+	       at, came[at]);
 }
 END_TEST
 
@@ -222,8 +230,10 @@ START_TEST(hal_SUB_6__segments_are_let_go)
 	memset(data[2], 7, sizeof(data[2]));
 	(void)nanosleep(&t, NULL);
 	for (size_t i = 0; i < sizeof(data[2]); i++)
-		EXPECT(data[2][i] == 7, "byte %zu after DONE: expected 7, came "
-		       "%u", i, data[2][i]);
+		EXPECT(data[2][i] == 7,
+		       "byte %zu after DONE: expected 7, came "
+		       "%u",
+		       i, data[2][i]);
 }
 END_TEST
 

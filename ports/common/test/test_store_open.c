@@ -74,8 +74,9 @@ START_TEST(store_file__size_must_be_whole_blocks)
 		return;
 	EXPECT_EQ("sectors", 16, store_sectors(fx.s));
 	EXPECT_EQ("block size", 4096, store_block_size(fx.s));
-	EXPECT_EQ("features", VBLK_F_BLK_SIZE | VBLK_F_FLUSH |
-		  VBLK_F_CONFIG_WCE | VBLK_F_DISCARD | VBLK_F_WRITE_ZEROES,
+	EXPECT_EQ("features",
+		  VBLK_F_BLK_SIZE | VBLK_F_FLUSH | VBLK_F_CONFIG_WCE |
+			  VBLK_F_DISCARD | VBLK_F_WRITE_ZEROES,
 		  store_features(fx.s));
 }
 END_TEST
@@ -268,7 +269,8 @@ static void qemu_bytes(const int *bytes, size_t n)
 	int fd = open(fx.path, O_RDWR | O_CLOEXEC);
 
 	for (size_t i = 0; i < n; i++) {
-		struct flock l = { .l_type = F_RDLCK, .l_start = bytes[i],
+		struct flock l = { .l_type = F_RDLCK,
+				   .l_start = bytes[i],
 				   .l_len = 1 };
 
 		if (fcntl(fd, F_OFD_SETLK, &l))
@@ -329,7 +331,8 @@ START_TEST(store_file__qemu_sees_our_locks)
 	image_must_open();
 	fd = open(fx.path, O_RDWR | O_CLOEXEC);
 	for (unsigned i = 0; i < 2; i++) {
-		struct flock l = { .l_type = F_WRLCK, .l_start = bytes[i],
+		struct flock l = { .l_type = F_WRLCK,
+				   .l_start = bytes[i],
 				   .l_len = 1 };
 
 		EXPECT(!fcntl(fd, F_OFD_GETLK, &l) && l.l_type == F_RDLCK,
@@ -352,12 +355,11 @@ static void forbid_io_uring(unsigned err)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | err),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 	};
-	struct sock_fprog program = {
-		.len = sizeof(code) / sizeof(*code), .filter = code
-	};
+	struct sock_fprog program = { .len = sizeof(code) / sizeof(*code),
+				      .filter = code };
 
 	EXPECT(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
-	       !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program),
+		       !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program),
 	       "seccomp: %s", strerror(errno));
 }
 
@@ -376,7 +378,7 @@ START_TEST(store_file__falls_back_to_threads)
 	must(VBLK_OP_WRITE, 5, data, sizeof(data), VBLK_REQ_FUA);
 	must(VBLK_OP_READ, 5, came, sizeof(came), 0);
 	EXPECT(!memcmp(data, came, sizeof(data)), "expected what was written, "
-	       "came something else");
+						  "came something else");
 }
 END_TEST
 
@@ -397,8 +399,8 @@ START_TEST(store_ram__arguments_out_of_range_are_refused)
 	EXPECT_EQ("no memory", -1, store_ram_open(&fx.s, NULL, 512, 0));
 	EXPECT_EQ("empty", -1, store_ram_open(&fx.s, memory, 0, 0));
 	EXPECT_EQ("odd size", -1, store_ram_open(&fx.s, memory, 511, 0));
-	EXPECT_EQ("depth", -1, store_ram_open(&fx.s, memory, 512,
-					      STORE_DEPTH_MAX + 1));
+	EXPECT_EQ("depth", -1,
+		  store_ram_open(&fx.s, memory, 512, STORE_DEPTH_MAX + 1));
 	EXPECT_EQ("good", 0, store_ram_open(&fx.s, memory, 512, 0));
 	must_fail(VBLK_OP_READ, 1, memory, 512, 0);
 	must_fail(VBLK_OP_READ, 2, memory, 512, 0);

@@ -81,11 +81,10 @@ static void scatter_data(struct flight *f, uint8_t *image)
 
 static bool prepare(struct flight *f, uint16_t tag, unsigned unit)
 {
-	static const uint8_t ops[] = {
-		VBLK_OP_READ, VBLK_OP_READ, VBLK_OP_WRITE, VBLK_OP_WRITE,
-		VBLK_OP_WRITE, VBLK_OP_WRITE_ZEROES, VBLK_OP_DISCARD,
-		VBLK_OP_FLUSH
-	};
+	static const uint8_t ops[] = { VBLK_OP_READ,	VBLK_OP_READ,
+				       VBLK_OP_WRITE,	VBLK_OP_WRITE,
+				       VBLK_OP_WRITE,	VBLK_OP_WRITE_ZEROES,
+				       VBLK_OP_DISCARD, VBLK_OP_FLUSH };
 	struct vblk_req *r = &f->req;
 	uint64_t most = random_below(8) ? 16 : MOST_SECTORS, n;
 
@@ -122,9 +121,10 @@ static void judge_read(const struct flight *f)
 		const uint8_t *host = f->seg[i].host;
 
 		for (; end < host; end++)
-			EXPECT(*end == GUARD, "a guard byte before segment %u "
-			       "of a read: expected %u, came %u", i, GUARD,
-			       *end);
+			EXPECT(*end == GUARD,
+			       "a guard byte before segment %u "
+			       "of a read: expected %u, came %u",
+			       i, GUARD, *end);
 		for (uint32_t b = 0; b < f->seg[i].len; b++, pos++)
 			EXPECT(!known[pos / 512] || host[b] == shadow[pos],
 			       "byte %llu of the image: expected %u, came %u",
@@ -132,20 +132,26 @@ static void judge_read(const struct flight *f)
 		end = host + f->seg[i].len;
 	}
 	for (; end < f->arena + ARENA; end++)
-		EXPECT(*end == GUARD, "a guard byte after a read: expected "
-		       "%u, came %u", GUARD, *end);
+		EXPECT(*end == GUARD,
+		       "a guard byte after a read: expected "
+		       "%u, came %u",
+		       GUARD, *end);
 }
 
 static void judge(const struct store_done *d)
 {
 	struct flight *f = &flight[d->tag % RANDOM_DEPTH];
 
-	EXPECT(d->tag < RANDOM_DEPTH && f->busy, "expected a tag in flight, "
-	       "came %u", d->tag);
+	EXPECT(d->tag < RANDOM_DEPTH && f->busy,
+	       "expected a tag in flight, "
+	       "came %u",
+	       d->tag);
 	EXPECT_EQ("queue", f->req.queue, d->queue);
-	EXPECT(d->status == VBLK_S_OK, "op %u at sector %llu: expected status "
-	       "0, came %u; log: %s", f->req.op,
-	       (unsigned long long)f->req.sector, d->status, fx.line[0]);
+	EXPECT(d->status == VBLK_S_OK,
+	       "op %u at sector %llu: expected status "
+	       "0, came %u; log: %s",
+	       f->req.op, (unsigned long long)f->req.sector, d->status,
+	       fx.line[0]);
 	if (f->req.op == VBLK_OP_READ) {
 		EXPECT_EQ("bytes read", f->req.bytes, d->bytes);
 		judge_read(f);
@@ -160,7 +166,8 @@ static void one_path_at_a_time(void)
 
 	if (!*fx.path)
 		return;                 /* a store in memory */
-	EXPECT(!f->running[PATH_MAIN] || !f->running[PATH_SIDE], "expected "
+	EXPECT(!f->running[PATH_MAIN] || !f->running[PATH_SIDE],
+	       "expected "
 	       "direct and buffered data not at the same time, came %u and %u",
 	       f->running[PATH_MAIN], f->running[PATH_SIDE]);
 }
@@ -174,7 +181,7 @@ static void fly(unsigned unit)
 	while (sent < RANDOM_ROUNDS || busy) {
 		uint16_t tag = (uint16_t)random_below(RANDOM_DEPTH);
 		bool go = sent < RANDOM_ROUNDS && !flight[tag].busy &&
-			prepare(&flight[tag], tag, unit);
+			  prepare(&flight[tag], tag, unit);
 		bool wait = !go && (sent == RANDOM_ROUNDS || tries++ > 8);
 		int n;
 
@@ -191,8 +198,10 @@ static void fly(unsigned unit)
 			continue;
 		n = store_reap(fx.s, done, 1 + random_below(4),
 			       wait ? WAIT_NS : 0);
-		EXPECT(n || !wait || !busy, "%u requests in flight: expected "
-		       "one to finish, none did", busy);
+		EXPECT(n || !wait || !busy,
+		       "%u requests in flight: expected "
+		       "one to finish, none did",
+		       busy);
 		for (int k = 0; k < n; k++, busy--)
 			judge(&done[k]);
 		one_path_at_a_time();
@@ -213,15 +222,17 @@ static void random_mixture(unsigned unit)
 	flight = calloc(RANDOM_DEPTH, sizeof(*flight));
 	for (unsigned i = 0; i < RANDOM_DEPTH; i++)
 		flight[i].arena = aligned_alloc(PAGE, (ARENA + PAGE - 1) /
-						PAGE * PAGE);
+							      PAGE * PAGE);
 	fly(unit);
 	n = store_reap(fx.s, &d, 1, 1000000);
 	EXPECT(n == 0, "expected no more completions, came %d", n);
 	for (size_t at = 0; at < bytes; at += bytes / 4)
 		must(VBLK_OP_READ, at / 512, came + at, bytes / 4, 0);
 	for (size_t i = 0; i < bytes; i++)
-		EXPECT(!known[i / 512] || came[i] == shadow[i], "at the end, "
-		       "byte %zu: expected %u, came %u", i, shadow[i], came[i]);
+		EXPECT(!known[i / 512] || came[i] == shadow[i],
+		       "at the end, "
+		       "byte %zu: expected %u, came %u",
+		       i, shadow[i], came[i]);
 	for (unsigned i = 0; i < RANDOM_DEPTH; i++)
 		free(flight[i].arena);
 	free(flight);
@@ -307,7 +318,8 @@ START_TEST(hal_SUB_3__exactly_once_in_memory)
 
 	variant(_i);
 	ck_assert_int_eq(store_ram_open(&fx.s, memory, RANDOM_SECTORS * 512u,
-					RANDOM_DEPTH), 0);
+					RANDOM_DEPTH),
+			 0);
 	random_mixture(1);
 	store_close(fx.s);
 	fx.s = NULL;
