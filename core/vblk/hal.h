@@ -167,7 +167,7 @@ struct vblk_hal {
 };
 
 enum vblk_trace {               /* id            a              b */
-	VBLK_TRACE_ACCESS = 1,  /* register      offset        value, bit 63: w */
+	VBLK_TRACE_ACCESS = 1,  /* register      offset         value, 63: w */
 	VBLK_TRACE_SUBMIT = 2,  /* accepted      queue<<16|tag  op<<56|sector */
 	VBLK_TRACE_DONE   = 3,  /* finished      queue<<16|tag  status */
 	VBLK_TRACE_SIGNAL = 4,  /* driver told   source         up */
