@@ -179,7 +179,6 @@ void vblk_mem_detach(struct vblk *dev, struct queue *q);
 bool vblk_log_fresh(const struct vblk_inflight *log);
 bool vblk_log_fits(const struct vblk_inflight *log, uint16_t size);
 void vblk_log_begin(struct vblk_inflight *log, uint16_t size, uint16_t used);
-void vblk_log_clear(struct vblk_inflight *log, uint16_t size);
 void vblk_log_taken(struct vblk_inflight *log, uint16_t head);
 void vblk_log_used(struct vblk_inflight *log, uint16_t head);
 void vblk_log_published(struct vblk_inflight *log, uint16_t used);

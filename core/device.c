@@ -198,14 +198,7 @@ void vblk_unfetch(struct vblk *dev, struct queue *q)
 	stop_asking(dev, q);
 }
 
-/* Requests of an earlier life that were not replayed stay in the log. */
-static bool replayed(const struct queue *q)
-{
-	return q->attached && q->replay == 0;
-}
-
-static int stop(struct vblk *dev, uint16_t queue, bool forget,
-		struct vblk_queue_pos *at)
+int vblk_queue_stop(struct vblk *dev, uint16_t queue, struct vblk_queue_pos *at)
 {
 	struct queue *q;
 
@@ -220,8 +213,6 @@ static int stop(struct vblk *dev, uint16_t queue, bool forget,
 		return VBLK_EBUSY;
 	if (q->state == QUEUE_STOPPING) {
 		(void)vblk_split_publish(dev, q);
-		if (log_of(q) && (forget || replayed(q)))
-			vblk_log_clear(log_of(q), q->size);
 		vblk_mem_detach(dev, q);
 		q->log = NULL;
 		q->state = QUEUE_STOPPED;
@@ -233,16 +224,6 @@ static int stop(struct vblk *dev, uint16_t queue, bool forget,
 		at->used_from_ring = false;
 	}
 	return VBLK_OK;
-}
-
-int vblk_queue_stop(struct vblk *dev, uint16_t queue, struct vblk_queue_pos *at)
-{
-	return stop(dev, queue, false, at);
-}
-
-int vblk_queue_reset(struct vblk *dev, uint16_t queue)
-{
-	return stop(dev, queue, true, NULL);
 }
 
 bool vblk_queue_started(const struct vblk *dev, uint16_t queue)
@@ -257,7 +238,7 @@ int vblk_reset(struct vblk *dev)
 
 	dev->stopping = true;
 	for (uint16_t i = 0; i < dev->cfg.num_queues; i++) {
-		if (vblk_queue_reset(dev, i) != VBLK_OK)
+		if (vblk_queue_stop(dev, i, NULL) != VBLK_OK)
 			r = VBLK_EBUSY;
 		dev->queue[i].section = NULL;
 	}
@@ -381,6 +362,8 @@ static int next_slot(struct vblk *dev, struct queue *q, struct slot **out)
 	q->free = s->next;
 	q->parsed = s->req.tag;
 	s->state = SLOT_PARSED;
+	if (on_demand(dev) && dev->asking == q)
+		vblk_mem_unpromise(dev); /* header and table were read */
 	vblk_chain_parse(dev, s, &c);
 	*out = s;
 	if (!c.broken)
@@ -447,6 +430,14 @@ int vblk_poll(struct vblk *dev, uint16_t queue, struct vblk_req *out,
 		n += r == 1;
 	}
 	return n == 0 && r < 0 ? r : n;
+}
+
+bool vblk_idle(const struct vblk *dev)
+{
+	for (uint16_t i = 0; i < dev->cfg.num_queues; i++)
+		if (dev->queue[i].in_flight > 0)
+			return false;
+	return true;
 }
 
 bool vblk_full(const struct vblk *dev, uint16_t queue)

@@ -60,20 +60,19 @@ bool vblk_log_fits(const struct vblk_inflight *log, uint16_t size)
 	return log->version == LOG_VERSION && log->size == size;
 }
 
-void vblk_log_clear(struct vblk_inflight *log, uint16_t size)
+void vblk_inflight_reset(struct vblk_inflight *log)
 {
 	log->version = 0;
 	in_order();
-	for (uint16_t i = 0; i < size; i++)
-		log->desc[i].inflight = 0;
-	log->counter = 0;
-	log->last_batch_head = 0;
-	log->used_idx = 0;
 }
 
 void vblk_log_begin(struct vblk_inflight *log, uint16_t size, uint16_t used)
 {
-	vblk_log_clear(log, size);
+	vblk_inflight_reset(log);
+	for (uint16_t i = 0; i < size; i++)
+		log->desc[i].inflight = 0;
+	log->counter = 0;
+	log->last_batch_head = 0;
 	log->size = size;
 	log->used_idx = used;
 	in_order();

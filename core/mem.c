@@ -91,7 +91,7 @@ static VBLK_HOT void walk_range(struct queue *q, vblk_gpa gpa, uint32_t len,
 
 void vblk_mem_dirty(const struct mem *m, const uint8_t *host, uint64_t len)
 {
-	vblk_gpa gpa = m->r.gpa + (uint64_t)(host - (uint8_t *)m->r.host);
+	vblk_gpa gpa = m->r.gpa + ((uintptr_t)host - (uintptr_t)m->r.host);
 	uint64_t page, last;
 
 	last = (gpa + (len - 1u)) >> VBLK_PAGE_SHIFT;
@@ -162,8 +162,8 @@ static void undo(struct vblk *dev, struct queue *q, struct slot *s)
 		q->refs[s->region[i]]--;
 		if (!on_demand(dev))
 			continue;       /* it is not tried again */
-		s->range[i].gpa = r->gpa + (uint64_t)((uint8_t *)seg.host -
-						      (uint8_t *)r->host);
+		s->range[i].gpa = r->gpa +
+				  ((uintptr_t)seg.host - (uintptr_t)r->host);
 		s->range[i].len = seg.len;
 	}
 }
@@ -279,7 +279,9 @@ static int add_check(const struct vblk *dev, const struct vblk_region *r,
 	const struct mem *m = holder(dev, r->gpa);
 
 	if (r->len == 0 || odd % VBLK_REGION_ALIGN != 0 ||
-	    r->len - 1u > ~r->gpa || !r->host || !(r->perm & VBLK_RW))
+	    r->len - 1u > ~r->gpa || !r->host ||
+	    r->len - 1u > UINTPTR_MAX - (uintptr_t)r->host ||
+	    !(r->perm & VBLK_RW))
 		return VBLK_EINVAL;
 	if (!m && above < dev->num_mem &&
 	    dev->mem[dev->order[above]].r.gpa - r->gpa < r->len)
@@ -375,6 +377,11 @@ static bool promised(const struct vblk *dev, const struct mem *m)
 	return dev->asking && m->used == dev->tick;
 }
 
+void vblk_mem_unpromise(struct vblk *dev)
+{
+	dev->tick++;
+}
+
 bool vblk_mem_reap(struct vblk *dev, struct vblk_region *out)
 {
 	if (dev->leaving == 0)
@@ -467,7 +474,7 @@ int vblk_missing(struct vblk *dev, uint16_t queue, struct vblk_range *out,
 	if (dev->asking && dev->asking != q)
 		return 0;
 	if (!dev->asking)
-		dev->tick++;
+		vblk_mem_unpromise(dev);
 	dev->asking = q;
 	if (q->parsed != VBLK_NONE) {
 		const struct slot *s = &q->slot[q->parsed];

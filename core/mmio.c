@@ -181,16 +181,18 @@ uint64_t vblk_mmio_read(const struct vblk_mmio *m, uint64_t offset,
 
 /* --- writes --------------------------------------------------------------- */
 
-static struct vblk_inflight *log_of(const struct vblk_mmio *m, uint16_t i)
-{
-	return m->log ? m->log[i] : NULL;
-}
-
-/* Was checked when it became ready, and is not started: this succeeds. */
+/*
+ * The driver begins anew, whatever the log holds. Was checked when it became
+ * ready, and is not started: this succeeds.
+ */
 static void start_queue(struct vblk_mmio *m, uint16_t i)
 {
+	struct vblk_inflight *log = m->log ? m->log[i] : NULL;
+
+	if (log)
+		vblk_inflight_reset(log);
 	m->queue[i].ready = vblk_queue_start(m->dev, i, &m->queue[i].addr, NULL,
-					     log_of(m, i)) == VBLK_OK;
+					     log) == VBLK_OK;
 }
 
 static unsigned write_ready(struct vblk_mmio *m, struct vblk_mmio_queue *q,
@@ -381,7 +383,7 @@ bool vblk_mmio_settle(struct vblk_mmio *m)
 		if (!q->stopping && !q->resetting)
 			continue;
 		keep_fault(m);
-		if (vblk_queue_reset(m->dev, i) != VBLK_OK) {
+		if (vblk_queue_stop(m->dev, i, NULL) != VBLK_OK) {
 			done = done && !q->stopping;
 			continue;
 		}

@@ -32,7 +32,8 @@ static void append(struct vblk *dev, struct slot *s, struct chain *c,
 	if (n > (in ? s->num_out : 0u)) {
 		struct range *last = &s->range[n - 1u];
 
-		if (last->gpa + last->len == gpa && last->len + len >= len) {
+		if (gpa != 0 && last->gpa + last->len == gpa &&
+		    last->len + len >= len) {
 			last->len += len;
 			return;
 		}

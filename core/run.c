@@ -163,7 +163,7 @@ static void settle(struct vblk_lane *lane)
 	done = vblk_mmio_settle(lane->mmio);
 	if (vblk_mmio_waits(lane->mmio) != before)
 		save(lane);
-	if (!done || before == 0)
+	if (!done)
 		return;
 	for (uint16_t i = 0; i < lane->held_n; i++)
 		lane->hal->reply(lane->ctx, &lane->held[i], 0);
@@ -286,6 +286,23 @@ static int map_one(struct vblk_lane *lane, const struct vblk_range *want)
 	return VBLK_EBUSY;
 }
 
+/*
+ * Nothing is in flight that could make room: what lies in the cache in pieces
+ * goes, to be mapped whole.
+ */
+static bool start_over(struct vblk_lane *lane, uint16_t queue)
+{
+	uint64_t bit = UINT64_C(1) << queue;
+
+	if (lane->again & bit || !vblk_idle(lane->dev))
+		return false;
+	lane->again |= bit;     /* once, until a poll gets through */
+	vblk_mem_unpromise(lane->dev);
+	while (make_room(lane))
+		;
+	return true;
+}
+
 /* True: poll again at once. False: wait for a DONE or an unmap. */
 static VBLK_APART bool map_missing(struct vblk_lane *lane, uint16_t queue)
 {
@@ -299,13 +316,15 @@ static VBLK_APART bool map_missing(struct vblk_lane *lane, uint16_t queue)
 		if (vblk_missing(lane->dev, queue, &want, 1) != 1)
 			return some;
 		r = map_one(lane, &want);
-		if (r == VBLK_EGUEST) {
-			vblk_absent(lane->dev, queue);
-			return true;
-		}
-		if (r != VBLK_OK)
+		some = some || r == VBLK_OK;
+		if (r == VBLK_OK ||
+		    (r == VBLK_EBUSY && start_over(lane, queue)))
+			continue;
+		if (r == VBLK_EBUSY && !vblk_idle(lane->dev))
 			return false;
-		some = true;
+		/* no such memory, or never enough room for it */
+		vblk_absent(lane->dev, queue);
+		return true;
 	}
 	return true;
 }
@@ -338,6 +357,7 @@ static bool serve(struct vblk_lane *lane, uint16_t queue, bool *waits)
 	*waits = n == VBLK_EUNMAPPED;
 	if (*waits)
 		return map_missing(lane, queue);
+	lane->again &= ~bit;
 	if (n < 0) {
 		fault(lane, queue);
 		return false;
@@ -373,7 +393,8 @@ static bool round_robin(struct vblk_lane *lane)
 		more = more || (waited && !waits);
 		waited = waited || waits;
 		if (lane->offered < lane->refused) {
-			lane->next = q; /* the store is full */
+			/* the store is full; another queue's turn next */
+			lane->next = (uint16_t)(q + 1u < total ? q + 1u : 0);
 			return false;
 		}
 	}

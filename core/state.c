@@ -81,8 +81,6 @@ int vblk_load(struct vblk *dev, const void *in, size_t size,
 			       log ? log[i] : NULL);
 	if (r == VBLK_OK)
 		return VBLK_OK;
-	for (uint16_t i = 0; i < dev->cfg.num_queues; i++)
-		dev->queue[i].log = NULL; /* not ours to clear */
 	r = vblk_reset(dev);    /* OK: nothing is in flight */
 	(void)r;
 	return VBLK_EINVAL;

@@ -103,8 +103,7 @@ struct vblk_hal {
 	 * Let the CPU that made this access go on; value answers a read. NULL
 	 * where there is no register file. Bounded.
 	 * ACC-1 (lane) Called exactly once per access, reads and writes,
-	 * perhaps
-	 *       later, in any order.
+	 *       perhaps later, in any order.
 	 * ACC-2 The driver sees value, and what this thread stored before the
 	 *       call, before its next instruction.
 	 * ACC-3 An access that is held never blocks other accesses, of this
@@ -122,12 +121,13 @@ struct vblk_hal {
 	 *       guest gives on it and at least those asked, and overlaps
 	 *       nothing that is mapped. It may be larger.
 	 * MAP-2 VBLK_EGUEST: there is no such memory. VBLK_EBUSY: no room
-	 * beside
-	 *       what is mapped; asked again at a later drain.
+	 *       beside what this device has mapped; asked again at a later drain.
+	 *       With nothing in flight and nothing left to give up the range
+	 *       counts as no memory: room that devices share is parted
+	 *       beforehand.
 	 * MAP-3 The mapping stays valid until unmap names it.
 	 * MAP-4 (lane) After VBLK_EV_UNMAP nothing new uses the range, and
-	 * unmap
-	 *       is called once for each region in it, when the last request
+	 *       unmap is called once for each region in it, when the last request
 	 *       there is complete. A region also goes to make room, or, if
 	 *       TRANSIENT, when it is idle.
 	 */
@@ -145,8 +145,7 @@ struct vblk_hal {
 	/*
 	 * OPTIONAL. Control state changed: store vblk_mmio_save's blob.
 	 * SAV-1 (lane) Called after the change, before its access is answered.
-	 * A
-	 *       resize is the port's own change, and its own to store.
+	 *       A resize is the port's own change, and its own to store.
 	 * SAV-2 What was stored outlives the backend; a crash in the middle of
 	 *       it leaves the old blob or the new.
 	 * SAV-3 An access that was not answered before a crash is delivered
@@ -187,6 +186,7 @@ struct vblk_lane {
 	uint64_t kicked;                /* queues to poll */
 	uint64_t publish;               /* queues with something to publish */
 	uint64_t faulted;               /* queues whose fault was signalled */
+	uint64_t again;                 /* queues that mapped all over again */
 	uint16_t next;                  /* queue to begin with */
 	uint16_t refused, offered;      /* batch[offered..refused) waits */
 	uint16_t held_n;

@@ -224,6 +224,9 @@ bool vblk_mem_reap(struct vblk *dev, struct vblk_region *out);
  */
 bool vblk_mem_evict(struct vblk *dev, struct vblk_region *out);
 
+/* The last vblk_missing no longer counts on anything: all idle may be evicted. */
+void vblk_mem_unpromise(struct vblk *dev);
+
 /*
  * After EUNMAPPED: up to max ranges that queue waits for; returns how many.
  * Each lies between live regions and overlaps none. 0: what it waits for still
@@ -260,6 +263,9 @@ struct vblk_queue_pos {         /* where to resume; zero when fresh */
 struct vblk_inflight;           /* 8-aligned */
 size_t vblk_inflight_size(uint16_t queue_size);
 
+/* The driver begins anew: the next start with this log is a fresh one. */
+void vblk_inflight_reset(struct vblk_inflight *log);
+
 /* 2.2: what is offered, and what the driver took. */
 uint64_t vblk_features(const struct vblk *dev);
 uint64_t vblk_accepted(const struct vblk *dev);
@@ -279,11 +285,11 @@ int vblk_queue_check(const struct vblk *dev, uint16_t queue,
 /*
  * Serve queue from now on. from: NULL or where to go on. log: NULL or
  * vblk_inflight_size(addr->size) bytes that stay the caller's until the queue
- * stops; with entries of an earlier life in it from is ignored and they are
- * executed first. EINVAL: no such queue, or a log in a build without;
- * ESTATE: started already; EGUEST: see
- * vblk_queue_check, or the log is not of this queue. The rings need not be
- * mapped yet.
+ * stops. A log that was begun says itself where to go on: from is ignored, and
+ * what it holds of an earlier life is executed first (vblk_inflight_reset makes
+ * it a fresh one). EINVAL: no such queue, or a log in a build without; ESTATE:
+ * started already; EGUEST: see vblk_queue_check, or the log is not of this
+ * queue. The rings need not be mapped yet.
  */
 int vblk_queue_start(struct vblk *dev, uint16_t queue,
 		     const struct vblk_queue_addr *addr,
@@ -292,16 +298,12 @@ int vblk_queue_start(struct vblk *dev, uint16_t queue,
 	__attribute__((warn_unused_result));
 
 /*
- * No new requests; EBUSY until the last one is complete (call again). OK: the
- * queue no longer touches guest memory and *at (may be NULL) says where it
- * stood. Its log is zero again, unless requests in it could not be replayed or
- * given back: those stay for the next start. EINVAL: no such queue.
+ * 2.6.1. No new requests; EBUSY until the last one is complete (call again).
+ * OK: the queue no longer touches guest memory and *at (may be NULL) says where
+ * it stood. Its log holds that too, and what could not be replayed or given
+ * back: a start with it goes on from there. EINVAL: no such queue.
  */
 int vblk_queue_stop(struct vblk *dev, uint16_t queue, struct vblk_queue_pos *at)
-	__attribute__((warn_unused_result));
-
-/* 2.6.1: the same where the driver gave up the queue: its log is zeroed. */
-int vblk_queue_reset(struct vblk *dev, uint16_t queue)
 	__attribute__((warn_unused_result));
 
 /* Between vblk_queue_start and the OK of vblk_queue_stop. */
@@ -384,6 +386,9 @@ bool vblk_irq(struct vblk *dev, uint16_t queue);
  * something first.
  */
 bool vblk_poll_idle(struct vblk *dev, uint16_t queue);
+
+/* Nothing is handed out, on any queue. */
+bool vblk_idle(const struct vblk *dev);
 
 /* Every slot is handed out: complete one before polling again. */
 bool vblk_full(const struct vblk *dev, uint16_t queue);

@@ -76,6 +76,10 @@ verdict $? sim__unknown_profile
 	"$out/log"
 verdict $? sim__killed_at_every_hal_call
 
+"$sim" --kill-every --profile reset --seed 5 --requests 120 \
+	>"$out/log" 2>&1 && grep -q 'all heads completed once' "$out/log"
+verdict $? sim__killed_at_every_hal_call_between_resets
+
 status=0
 for i in $(seq 1 150); do
 	"$sim" --profile demand --seed "$i" --kill-access $((i * 61)) \
