@@ -92,6 +92,7 @@ START_TEST(mem__bad_regions)
 	BAD(gpa, 0x10008, VBLK_EINVAL);
 	BAD(host, ram_at(0x10004), VBLK_EINVAL);
 	BAD(host, NULL, VBLK_EINVAL);
+	BAD(host, (void *)(UINTPTR_MAX - 15), VBLK_EINVAL); /* its end wraps */
 	BAD(perm, 0, VBLK_EINVAL);
 	BAD(perm, VBLK_TRANSIENT, VBLK_EINVAL);
 	BAD(gpa, UINT64_MAX - 0xffe, VBLK_EINVAL);

@@ -121,15 +121,15 @@ struct vblk_hal {
 	 *       guest gives on it and at least those asked, and overlaps
 	 *       nothing that is mapped. It may be larger.
 	 * MAP-2 VBLK_EGUEST: there is no such memory. VBLK_EBUSY: no room
-	 *       beside what this device has mapped; asked again at a later drain.
-	 *       With nothing in flight and nothing left to give up the range
-	 *       counts as no memory: room that devices share is parted
-	 *       beforehand.
+	 *       beside what this device has mapped; asked again at a later
+	 *       drain. With nothing in flight and nothing left to give up
+	 *       the range counts as no memory: room that devices share is
+	 *       parted beforehand.
 	 * MAP-3 The mapping stays valid until unmap names it.
 	 * MAP-4 (lane) After VBLK_EV_UNMAP nothing new uses the range, and
-	 *       unmap is called once for each region in it, when the last request
-	 *       there is complete. A region also goes to make room, or, if
-	 *       TRANSIENT, when it is idle.
+	 *       unmap is called once for each region in it, when the last
+	 *       request there is complete. A region also goes to make room,
+	 *       or, if TRANSIENT, when it is idle.
 	 */
 	int  (*map)(void *ctx, const struct vblk_range *want,
 		    struct vblk_region *out);

@@ -224,7 +224,7 @@ bool vblk_mem_reap(struct vblk *dev, struct vblk_region *out);
  */
 bool vblk_mem_evict(struct vblk *dev, struct vblk_region *out);
 
-/* The last vblk_missing no longer counts on anything: all idle may be evicted. */
+/* The last vblk_missing counts on nothing any more: all idle may be evicted. */
 void vblk_mem_unpromise(struct vblk *dev);
 
 /*
