@@ -666,6 +666,11 @@ START_TEST(spec_2_7_8_2__len_saturates)
 	big.len = UINT64_C(1) << 33;
 	big.host = ram_at(RAM);
 	big.perm = VBLK_RW;
+	if (sizeof(void *) == 4) {
+		/* no such memory fits a 32-bit host, and none is taken */
+		expect(vblk_mem_add(rig.dev, &big), VBLK_EINVAL);
+		return;
+	}
 	expect(vblk_mem_add(rig.dev, &big), VBLK_OK);
 	put_header(DATA, VBLK_T_IN, 0);
 	b[0] = (struct buf)OUT(DATA, 16);
