@@ -28,9 +28,6 @@ enum reg {
 
 #define INT_USED   1u           /* InterruptStatus: a used buffer */
 #define INT_CONFIG 2u           /* configuration change */
-#define SETTABLE   (VBLK_STATUS_ACKNOWLEDGE | VBLK_STATUS_DRIVER | \
-		    VBLK_STATUS_DRIVER_OK | VBLK_STATUS_FEATURES_OK | \
-		    VBLK_STATUS_FAILED)
 
 /* Reset state, 4.2.2.1. */
 static void clear(struct vblk_mmio *m)
@@ -271,7 +268,7 @@ static unsigned write_queue(struct vblk_mmio *m, uint32_t offset, uint32_t v)
 /* 3.1.1 and 2.1.2: bits only come; all go by a reset. */
 static unsigned write_status(struct vblk_mmio *m, uint32_t v)
 {
-	uint32_t fresh = v & SETTABLE & ~m->status;
+	uint32_t fresh = v & VBLK_STATUS_SETTABLE & ~m->status;
 
 	if (v == 0) {
 		m->resetting = true;

@@ -17,9 +17,7 @@
 #define HEAD  48u
 #define EACH  32u
 
-#define ANY_STATUS (VBLK_STATUS_ACKNOWLEDGE | VBLK_STATUS_DRIVER | \
-		    VBLK_STATUS_DRIVER_OK | VBLK_STATUS_FEATURES_OK | \
-		    VBLK_STATUS_NEEDS_RESET | VBLK_STATUS_FAILED)
+#define ANY_STATUS (VBLK_STATUS_SETTABLE | VBLK_STATUS_NEEDS_RESET)
 
 int vblk_mmio_save(const struct vblk_mmio *m, void *out, size_t size)
 {

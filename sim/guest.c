@@ -79,7 +79,7 @@ static void lay_out(struct world *w, unsigned disk)
 	}
 }
 
-static void forget_requests(struct driver *d, struct driver_queue *q)
+static void forget_requests(struct driver_queue *q)
 {
 	q->frees = 0;
 	for (uint16_t i = q->size; i > 0; i--)
@@ -91,7 +91,6 @@ static void forget_requests(struct driver *d, struct driver_queue *q)
 	q->there = 0;
 	q->phase = BUILD;
 	q->reaping = false;
-	(void)d;
 }
 
 /*
@@ -104,7 +103,7 @@ static void clear_rings(struct world *w, struct driver *d)
 	for (unsigned i = 0; i < w->k.queues; i++) {
 		struct driver_queue *q = &d->q[i];
 
-		forget_requests(d, q);
+		forget_requests(q);
 		bus_write(q->desc, zero, 16u * q->size);
 		bus_write(q->avail, zero, 6u + 2u * q->size);
 		bus_write(q->used, zero, 6u + 8u * q->size);
@@ -113,9 +112,8 @@ static void clear_rings(struct world *w, struct driver *d)
 	memset(d->readers, 0, sizeof(d->readers));
 }
 
-void guest_restart(struct world *w, struct driver *d)
+void guest_restart(struct driver *d)
 {
-	(void)w;
 	d->phase = D_INIT;
 	d->step = 0;
 	d->cpu = -1;
@@ -131,7 +129,7 @@ void guest_start(struct world *w, unsigned disk)
 	d->irq_cpu = -1;
 	lay_out(w, disk);
 	clear_rings(w, d);
-	guest_restart(w, d);
+	guest_restart(d);
 }
 
 /* --- accesses ------------------------------------------------------------- */
@@ -476,9 +474,8 @@ static bool build(struct world *w, struct driver *d, struct driver_queue *q,
 		return false;
 	fill(w, d, r);
 	if (rng_one_in(&w->rng, d->hostile ? w->k.hostile : 0))
-		hostile_spoil(w, d, q, r, head);
+		hostile_spoil(w, q, r, head);
 	r->state = R_BUILT;
-	r->born = w->now;
 	q->by_head[head] = (uint16_t)(r - q->req);
 	q->there++;
 	lock(d, r, true);
@@ -648,7 +645,7 @@ static void interrupt(struct world *w, unsigned cpu, struct driver *d)
 			expect(w, d, w->k.revoke != 0,
 			       "a good driver's device needs no reset", v);
 			d->irq_cpu = -1;
-			guest_restart(w, d);
+			guest_restart(d);
 			return;
 		}
 		w->cpu[cpu].value = 0;

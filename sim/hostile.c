@@ -137,12 +137,11 @@ static void spoil(struct world *w, struct driver_queue *q, struct request *r,
 	}
 }
 
-void hostile_spoil(struct world *w, struct driver *d, struct driver_queue *q,
-		   struct request *r, uint16_t head)
+void hostile_spoil(struct world *w, struct driver_queue *q, struct request *r,
+		   uint16_t head)
 {
 	enum act a = (enum act)rng_range(&w->rng, ACT_LOOP, ACT_LONG);
 
-	(void)d;
 	if (!may(w, a))
 		return;
 	spoil(w, q, r, head, a);
@@ -240,7 +239,7 @@ static bool do_act(struct world *w, struct driver *d, unsigned cpu, enum act a)
 	case ACT_RESET:
 		if (!in_flight(w, d))
 			return false;
-		guest_restart(w, d);
+		guest_restart(d);
 		return true;
 	case ACT_QUEUE_OFF:
 	case ACT_QUEUE_RESET:
@@ -273,7 +272,7 @@ bool hostile_turn(struct world *w, struct driver *d, unsigned cpu)
 		return true;
 	}
 	if (d->stuck++ > PATIENCE && d->irq_cpu < 0) {
-		guest_restart(w, d);
+		guest_restart(d);
 		return true;
 	}
 	if (!rng_one_in(&w->rng, TURNS_TO_ACT))

@@ -442,7 +442,7 @@ void hyper_crash(struct world *w)
 		d->irq_cpu = -1;
 		d->irq = false;
 		w->line[i] = false;
-		guest_restart(w, d);
+		guest_restart(d);
 		w->kept[i].valid = 0;
 		for (unsigned q = 0; q < w->k.queues; q++)
 			memset(w->kept[i].log[q], 0,

@@ -116,7 +116,7 @@ enum act {
 
 extern const char *const act_name[ACTS];
 
-enum request_state { R_FREE, R_BUILT, R_THERE };
+enum request_state { R_FREE, R_BUILT };
 
 struct request {
 	uint8_t  state;
@@ -132,7 +132,6 @@ struct request {
 	uint32_t gap;
 	uint32_t status;        /* offset in RAM */
 	uint16_t table;         /* descriptors in the table; 0: direct */
-	uint64_t born;
 };
 
 struct driver_queue {
@@ -146,7 +145,7 @@ struct driver_queue {
 	bool     reaping;
 };
 
-enum driver_phase { D_INIT, D_RUN, D_RESET };
+enum driver_phase { D_INIT, D_RUN };
 
 struct driver {
 	unsigned disk;
@@ -183,7 +182,7 @@ struct counts {
 	uint64_t requests, ok, ioerr, unsupp, bytes, kicks, irqs, accesses;
 	uint64_t acts[ACTS], hostile_done, hostile_ok, kills, crashes, resets;
 	uint64_t revokes, maps, unmaps, most_mapped, faults, hal_calls;
-	uint64_t steps, replays;
+	uint64_t steps;
 };
 
 struct backend {                /* what dies with the process */
@@ -225,7 +224,6 @@ struct world {
 	uint32_t cut[MAX_DISKS][3];     /* where regions part, offsets in RAM */
 	unsigned cuts, slots;
 	bool quiet;                     /* no new requests */
-	bool died;
 	struct counts n;
 	jmp_buf *failed, killed;
 	FILE *trace;
@@ -248,13 +246,13 @@ bool guest_waits(const struct world *w);
 /*
  * hostile.c: corrupts a request just built; or does something else that is bad
  */
-void hostile_spoil(struct world *w, struct driver *d, struct driver_queue *q,
-		   struct request *r, uint16_t head);
+void hostile_spoil(struct world *w, struct driver_queue *q, struct request *r,
+		   uint16_t head);
 bool hostile_turn(struct world *w, struct driver *d, unsigned cpu);
 void hostile_mutate(struct world *w, struct driver *d);
 void guest_access(struct world *w, unsigned cpu, unsigned disk, bool write,
 		  uint32_t offset, unsigned size, uint64_t value);
-void guest_restart(struct world *w, struct driver *d);
+void guest_restart(struct driver *d);
 uint32_t guest_sector(const struct request *r, uint32_t i);
 uint32_t guest_alloc(struct world *w, uint32_t bytes, uint32_t align);
 

@@ -56,8 +56,8 @@ int disk_submit(struct world *w, unsigned disk, const struct vblk_req *req,
 /* --- the transfer --------------------------------------------------------- */
 
 /* Bytes [at, at + SECTOR) of the request's segments, to or from a sector. */
-static void move_sector(struct world *w, unsigned disk, const struct op *op,
-			uint32_t index, uint8_t *sector, bool in)
+static void move_sector(unsigned disk, const struct op *op, uint32_t index,
+			uint8_t *sector, bool in)
 {
 	uint32_t skip = index * SECTOR, left = SECTOR;
 
@@ -86,7 +86,6 @@ static void move_sector(struct world *w, unsigned disk, const struct op *op,
 	if (left > 0)
 		sim_fail("segments hold the request's bytes",
 			 "disk %u: %u bytes short", disk, left);
-	(void)w;
 }
 
 static void one_sector(struct world *w, unsigned disk, struct op *op)
@@ -99,9 +98,9 @@ static void one_sector(struct world *w, unsigned disk, struct op *op)
 		sim_fail("requests lie inside the disk", "disk %u: sector %u",
 			 disk, s);
 	switch ((enum vblk_op)op->req.op) {
-	case VBLK_OP_READ: move_sector(w, disk, op, op->moved, at, true); break;
+	case VBLK_OP_READ: move_sector(disk, op, op->moved, at, true); break;
 	case VBLK_OP_WRITE:
-		move_sector(w, disk, op, op->moved, at, false);
+		move_sector(disk, op, op->moved, at, false);
 		d->dirty[s] = true;
 		break;
 	case VBLK_OP_DISCARD:

@@ -145,7 +145,7 @@ static void check_rest(struct world *w)
 				 q->avail_idx);
 		}
 		if (left)
-			guest_restart(w, d);
+			guest_restart(d);
 	}
 	oracle_quiet(w);
 }
@@ -189,7 +189,7 @@ static void trouble(struct world *w)
 
 		if (d->phase == D_RUN && d->irq_cpu < 0) {
 			w->n.resets++;
-			guest_restart(w, d);
+			guest_restart(d);
 		}
 	}
 }

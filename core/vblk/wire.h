@@ -138,8 +138,7 @@ struct vblk_config_space {      /* 5.2.4 */
 	uint8_t write_zeroes_may_unmap, unused1[3];
 };
 
-#define VBLK_CFG_CAPACITY  0u   /* offsets of fields that have a duty */
-#define VBLK_CFG_WRITEBACK 32u
+#define VBLK_CFG_WRITEBACK 32u  /* offset of the field a driver may write */
 #define VBLK_CFG_BYTES     60u
 
 /* --- features: masks, never bit numbers, 5.2.3 and 6 ---------------------- */
@@ -170,6 +169,11 @@ struct vblk_config_space {      /* 5.2.4 */
 #define VBLK_STATUS_FEATURES_OK 8u
 #define VBLK_STATUS_NEEDS_RESET 64u
 #define VBLK_STATUS_FAILED      128u
+
+/* What a driver sets; NEEDS_RESET is the device's. */
+#define VBLK_STATUS_SETTABLE (VBLK_STATUS_ACKNOWLEDGE | VBLK_STATUS_DRIVER | \
+			      VBLK_STATUS_DRIVER_OK | \
+			      VBLK_STATUS_FEATURES_OK | VBLK_STATUS_FAILED)
 
 #ifdef __cplusplus
 }
