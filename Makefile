@@ -13,7 +13,7 @@ PYTHON := python3
 WARN := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wmissing-prototypes \
 	-Wswitch-enum -Wvla -Wimplicit-fallthrough -Werror
 BASE := -std=c11 -g -Icore $(WARN)
-HOST := -D_GNU_SOURCE -Iports/common -Isim # beside the core
+HOST := -D_GNU_SOURCE -Iports/common -Isim -Iconformance # beside the core
 SAN  := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=all
 SIMARCH  := -DVBLK_ARCH_H='"sim_arch.h"' -Isim
@@ -32,11 +32,13 @@ SIM      := $(sort $(wildcard sim/*.c))
 SIMRUN   := $(sort $(wildcard sim/test/run_*.sh))
 DEMO     := $(sort $(wildcard sim/demo/*.c))
 TEMPLATE := $(sort $(wildcard ports/template/*.c))
+VHOSTUSER := $(sort $(wildcard ports/vhost-user/*.c))
+CLIENT   := $(sort $(wildcard conformance/*.c)) # shares no code with the core
 
 # --- variants -----------------------------------------------------------------
 
-VARIANTS := gcc clang gcc-san clang-san m32 tsan sim sim-clang sim-san demo \
-	    demo-clang cover cover-sim
+VARIANTS := gcc clang gcc-san clang-san m32 tsan sim sim-clang sim-san release \
+	    release-clang cover cover-sim
 
 # Stores are tested through seams that only these four have
 STORETEST := -DSTORE_TEST
@@ -49,8 +51,8 @@ tsan      := $(CLANG) -O1 -fsanitize=thread $(TSANARCH)
 sim       := $(GCC) -O2 $(SIMARCH)
 sim-clang := $(CLANG) -O2 $(SIMARCH)
 sim-san   := $(CLANG) $(SAN) -O2 $(SIMARCH)
-demo      := $(GCC) -O2
-demo-clang := $(CLANG) -O2
+release   := $(GCC) -O2
+release-clang := $(CLANG) -O2
 cover     := $(GCC) -O0 --coverage
 cover-sim := $(GCC) -O0 --coverage $(SIMARCH)
 
@@ -75,6 +77,12 @@ build/$(1)/test_store: $(call obj,$(1),$(CORE) $(COMMON) $(STORE))
 	$$(call say,LD)$($(1)) -o $$@ $$^ -luring -lpthread $$(CHECKLIB)
 
 build/$(1)/vblk-sim: $(call obj,$(1),$(CORE) $(SIM))
+	$$(call say,LD)$($(1)) -o $$@ $$^ -lpthread
+
+build/$(1)/vblk-vhost-user: $(call obj,$(1),$(CORE) $(COMMON) $(VHOSTUSER))
+	$$(call say,LD)$($(1)) -o $$@ $$^ -luring -lseccomp -lpthread
+
+build/$(1)/vblk-vhost-user-client: $(call obj,$(1),$(CLIENT))
 	$$(call say,LD)$($(1)) -o $$@ $$^ -lpthread
 
 build/$(1)/vblk-demo: $(call obj,$(1),$(CORE) $(DEMO) $(COMMON))
@@ -162,9 +170,9 @@ endef
 units = $(UNIT:%.c=build/$(1)/%)
 
 build-gcc: $(call units,gcc) build/gcc/test_store build/sim/vblk-sim \
-	build/demo/vblk-demo
+	build/release/vblk-demo
 build-clang: $(call units,clang) build/clang/test_store \
-	build/sim-clang/vblk-sim build/demo-clang/vblk-demo
+	build/sim-clang/vblk-sim build/release-clang/vblk-demo
 
 $(foreach v,gcc clang gcc-san clang-san m32, \
 	$(eval unit-$v: $(call units,$v); $$(call run,$$^)))
@@ -234,12 +242,14 @@ cover-run: $(call units,cover) build/cover-sim/vblk-sim
 
 # Short names for what people run by hand
 build/vblk-sim: build/sim/vblk-sim
-build/vblk-demo: build/demo/vblk-demo
-build/vblk-sim build/vblk-demo:
+build/vblk-demo: build/release/vblk-demo
+build/vblk-vhost-user: build/release/vblk-vhost-user
+build/vblk-vhost-user-client: build/release/vblk-vhost-user-client
+build/vblk-sim build/vblk-demo build/vblk-vhost-user build/vblk-vhost-user-client:
 	@ln -sf $(patsubst build/%,%,$<) $@
 
 $(foreach v,$(VARIANTS),$(eval $(call variant,$v)))
 
 .SECONDARY:
 -include $(wildcard $(addprefix build/*/,core/*.d core/test/*.d sim/*.d \
-	sim/demo/*.d ports/*/*.d ports/*/test/*.d))
+	sim/demo/*.d ports/*/*.d ports/*/test/*.d conformance/*.d))

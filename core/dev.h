@@ -181,9 +181,9 @@ bool vblk_log_fits(const struct vblk_inflight *log, uint16_t size);
 void vblk_log_begin(struct vblk_inflight *log, uint16_t size, uint16_t used);
 void vblk_log_taken(struct vblk_inflight *log, uint16_t head);
 void vblk_log_used(struct vblk_inflight *log, uint16_t head);
-void vblk_log_published(struct vblk_inflight *log, uint16_t used);
+void vblk_log_published(struct queue *q, uint16_t from, uint16_t used);
 int vblk_log_recover(struct vblk *dev, struct queue *q, uint16_t used);
-uint16_t vblk_log_next(const struct vblk_inflight *log, uint64_t *after);
+uint16_t vblk_log_next(const struct queue *q, uint64_t *after);
 
 /* request.c */
 void vblk_chain_begin(struct slot *s, struct chain *c, uint16_t head);

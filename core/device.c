@@ -513,10 +513,16 @@ void vblk_stats(const struct vblk *dev, struct vblk_stats *out)
 	}
 }
 
+bool vblk_queue_faulted(const struct vblk *dev, uint16_t queue)
+{
+	return queue < dev->cfg.num_queues &&
+	       vblk_shared_load(&dev->queue[queue].faulted);
+}
+
 bool vblk_needs_reset(const struct vblk *dev)
 {
 	for (uint16_t i = 0; i < dev->cfg.num_queues; i++)
-		if (vblk_shared_load(&dev->queue[i].faulted))
+		if (vblk_queue_faulted(dev, i))
 			return true;
 	return false;
 }

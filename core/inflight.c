@@ -9,8 +9,8 @@
  *
  * A crash between the store of used->idx and the last step shows as
  * used->idx != used_idx: the batch is then walked again. The log is written by
- * this core but lies in memory that outlives it, so what is read from it is
- * checked like anything else.
+ * this core but lies in memory that outlives it and that others may share (a
+ * VMM), so what is read from it is checked like anything else, at any time.
  */
 #include "dev.h"
 
@@ -95,14 +95,23 @@ void vblk_log_used(struct vblk_inflight *log, uint16_t head)
 	in_order();
 }
 
-void vblk_log_published(struct vblk_inflight *log, uint16_t used)
+/* The head that a log word names; a log that names none was tampered with. */
+static bool names(const struct queue *q, const uint16_t *word, uint16_t *head)
 {
-	uint16_t head = log->last_batch_head;
+	*head = __atomic_load_n(word, __ATOMIC_RELAXED);
+	return *head < q->size;
+}
+
+void vblk_log_published(struct queue *q, uint16_t from, uint16_t used)
+{
+	struct vblk_inflight *log = q->log;
+	const uint16_t *word = &log->last_batch_head;
+	uint16_t head;
 
 	in_order();
-	for (uint16_t i = log->used_idx; i != used; i++) {
+	for (uint16_t i = from; i != used && names(q, word, &head); i++) {
 		log->desc[head].inflight = 0;
-		head = log->desc[head].next;
+		word = &log->desc[head].next;
 	}
 	in_order();
 	log->used_idx = used;
@@ -116,17 +125,17 @@ void vblk_log_published(struct vblk_inflight *log, uint16_t used)
 int vblk_log_recover(struct vblk *dev, struct queue *q, uint16_t used)
 {
 	struct vblk_inflight *log = q->log;
-	uint16_t head = log->last_batch_head;
-	uint16_t batch = (uint16_t)(used - log->used_idx);
+	const uint16_t *word = &log->last_batch_head;
+	uint16_t head, batch = (uint16_t)(used - log->used_idx);
 
 	if (batch > q->size)
 		return vblk_distrust(dev, q, "2.7.8");
 	for (uint16_t i = 0; i < batch; i++) {
-		if (head >= q->size)
+		if (!names(q, word, &head))
 			return vblk_distrust(dev, q, "2.7.8");
 		/* may be 0 already: a crash in the middle of this very walk */
 		log->desc[head].inflight = 0;
-		head = log->desc[head].next;
+		word = &log->desc[head].next;
 	}
 	in_order();
 	log->used_idx = used;
@@ -144,18 +153,21 @@ int vblk_log_recover(struct vblk *dev, struct queue *q, uint16_t used)
 }
 
 /* The oldest entry after *after, or VBLK_NONE. */
-uint16_t vblk_log_next(const struct vblk_inflight *log, uint64_t *after)
+uint16_t vblk_log_next(const struct queue *q, uint64_t *after)
 {
 	uint16_t best = VBLK_NONE;
+	uint64_t least = 0;
 
-	for (uint16_t i = 0; i < log->size; i++) {
-		const struct log_entry *e = &log->desc[i];
+	for (uint16_t i = 0; i < q->size; i++) {
+		const struct log_entry *e = &q->log->desc[i];
 
 		if (e->inflight && e->counter > *after &&
-		    (best == VBLK_NONE || e->counter < log->desc[best].counter))
+		    (best == VBLK_NONE || e->counter < least)) {
 			best = i;
+			least = e->counter;
+		}
 	}
 	if (best != VBLK_NONE)
-		*after = log->desc[best].counter;
+		*after = least;
 	return best;
 }

@@ -127,7 +127,7 @@ static int next_head(struct vblk *dev, struct queue *q, uint16_t *head)
 	if (log_of(q) && q->replay > 0) {
 		uint64_t after = q->replay_after;
 
-		*head = vblk_log_next(log_of(q), &after);
+		*head = vblk_log_next(q, &after);
 		if (*head != VBLK_NONE)
 			return 1;
 		q->replay = 0;
@@ -168,7 +168,7 @@ void vblk_split_take(struct queue *q, uint16_t head)
 {
 	if (log_of(q) && q->replay > 0) {
 		q->replay--;
-		(void)vblk_log_next(log_of(q), &q->replay_after);
+		(void)vblk_log_next(q, &q->replay_after);
 	} else {
 		/* first the log: a crash here fetches the chain again */
 		if (log_of(q))
@@ -209,7 +209,7 @@ bool vblk_split_publish(struct vblk *dev, struct queue *q)
 	used16(dev, q, VBLK_USED_IDX, now);
 	q->published = now;
 	if (log_of(q))
-		vblk_log_published(log_of(q), now);
+		vblk_log_published(q, old, now);
 	vblk_mb();              /* idx before the driver's wish, 2.7.7.2 */
 	if (has(dev, VBLK_F_EVENT_IDX)) {
 		uint16_t event = avail16(dev, q,

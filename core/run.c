@@ -320,7 +320,8 @@ static VBLK_APART bool map_missing(struct vblk_lane *lane, uint16_t queue)
 		if (r == VBLK_OK ||
 		    (r == VBLK_EBUSY && start_over(lane, queue)))
 			continue;
-		if (r == VBLK_EBUSY && !vblk_idle(lane->dev))
+		if (r == VBLK_EUNMAPPED ||
+		    (r == VBLK_EBUSY && !vblk_idle(lane->dev)))
 			return false;
 		/* no such memory, or never enough room for it */
 		vblk_absent(lane->dev, queue);
@@ -368,6 +369,8 @@ static bool serve(struct vblk_lane *lane, uint16_t queue, bool *waits)
 		return false;
 	if (n > 0)
 		return true;
+	if (lane->no_rearm)
+		return false;
 	if (!vblk_poll_idle(lane->dev, queue))
 		return !vblk_full(lane->dev, queue);
 	lane->kicked &= ~bit;

@@ -652,6 +652,9 @@ START_TEST(hal_SIG_2__fault_is_signalled_once)
 	calls("u");
 	expect(hal.source[0], VBLK_SOURCE_CONFIG);
 	expect(rd(STATUS), 15 | 64);
+	expect(vblk_queue_faulted(rig.dev, 0), true);
+	expect(vblk_queue_faulted(rig.dev, 1), false);
+	expect(vblk_queue_faulted(rig.dev, 2), false);
 	guest_wr(NOTIFY, 0);
 	(void)vblk_lane_drain(&lane);
 	calls("r");
@@ -985,6 +988,33 @@ static void demand_up(const struct vblk_config *c)
 	quiet();
 }
 
+/* 2.7.10: while the platform drains all the time the driver need not notify. */
+START_TEST(hal__no_rearm_while_it_is_polled)
+{
+	struct vblk_config c = queues(1);
+
+	lane_up(&c);
+	lane.no_rearm = true;
+	(void)ask(0, VBLK_T_FLUSH, 0, 0);
+	guest_wr(NOTIFY, 0);
+	(void)vblk_lane_drain(&lane);
+	expect(hal.taken, 1);
+	expect(get16(rig.ring[0].used), VBLK_USED_NO_NOTIFY);
+	/* found without a notification, again and again */
+	for (unsigned i = 2; i < 5; i++) {
+		(void)ask(0, VBLK_T_FLUSH, 0, 0);
+		expect(vblk_lane_drain(&lane), false);
+		expect(hal.taken, i);
+	}
+	lane.no_rearm = false;
+	(void)vblk_lane_drain(&lane);
+	expect(get16(rig.ring[0].used), 0);
+	(void)ask(0, VBLK_T_FLUSH, 0, 0);
+	expect(vblk_lane_drain(&lane), false);
+	expect(hal.taken, 4);
+}
+END_TEST
+
 START_TEST(hal_MAP_1__on_demand_within_the_cap)
 {
 	struct vblk_config c = on_demand();
@@ -1121,6 +1151,31 @@ START_TEST(hal_MAP_2__no_such_memory)
 	expect(hal.taken, 0);
 	used_is(0, o.head, 0);
 	expect(status_of(o), VBLK_S_IOERR);
+}
+END_TEST
+
+START_TEST(hal_MAP_2__asked_for_elsewhere)
+{
+	struct vblk_config c = on_demand();
+	struct op o;
+
+	demand_up(&c);
+	o = ask(0, VBLK_T_IN, 0, SECTOR);
+	hal.map_says = VBLK_EUNMAPPED;
+	guest_wr(NOTIFY, 0);
+	quiet();
+	/* nothing is in flight, and yet it is not taken for no memory */
+	for (unsigned i = 0; i < 20; i++)
+		expect(vblk_lane_drain(&lane), false);
+	expect(hal.taken, 0);
+	hal.map_says = VBLK_OK;
+	while (vblk_lane_drain(&lane))
+		;
+	expect(hal.taken, 1);
+	all_done();
+	(void)vblk_lane_drain(&lane);
+	used_is(0, o.head, SECTOR + 1);
+	expect(status_of(o), VBLK_S_OK);
 }
 END_TEST
 
@@ -1418,6 +1473,8 @@ static void add(TCase *tc)
 	tcase_add_test(tc, hal_SUB_1__full_store_serves_all_queues);
 	tcase_add_test(tc, hal_SAV_1__end_of_a_queue_reset_is_stored);
 	tcase_add_test(tc, hal_MAP_2__no_such_memory);
+	tcase_add_test(tc, hal_MAP_2__asked_for_elsewhere);
+	tcase_add_test(tc, hal__no_rearm_while_it_is_polled);
 	tcase_add_test(tc, hal_MAP_2__busy_gives_up_regions_then_waits);
 	tcase_add_test(tc, bound__mapping_that_gets_nowhere);
 	tcase_add_test(tc, hal_MAP_1__a_region_that_is_none_is_given_back);

@@ -577,6 +577,31 @@ START_TEST(life__log_that_contradicts_the_ring)
 }
 END_TEST
 
+/* Who else maps the log may write it at any time; we stay inside it. */
+START_TEST(life__log_changed_under_us)
+{
+	first_life(3);
+	expect(poll_queue(0), 3);
+	for (unsigned i = 0; i < 3; i++)
+		done(0, (int)i, VBLK_S_OK);
+	if (_i == 0)
+		log_.last = 0xffff;
+	else
+		log_.e[log_.last].next = 16;
+	(void)vblk_irq(rig.dev, 0);
+	expect(log_.used, 3);
+	used_is(0, op[0].head, SECTOR + 1);
+	/* and while it is replayed */
+	first_life(3);
+	expect(poll_queue(0), 3);
+	crash();
+	start_with_log();
+	expect(vblk_poll(rig.dev, 0, rig.req, 1), 1);
+	log_.size = 0xffff;
+	expect(poll_queue(0), 2);
+}
+END_TEST
+
 START_TEST(life__log_of_another_queue)
 {
 	struct vblk_config c = one_queue();
@@ -744,6 +769,7 @@ static void add(TCase *tc)
 	tcase_add_test(tc, life__two_crashes);
 	tcase_add_loop_test(tc, life__crash_anywhere, 0, 200);
 	tcase_add_loop_test(tc, life__log_that_contradicts_the_ring, 0, 3);
+	tcase_add_loop_test(tc, life__log_changed_under_us, 0, 2);
 	tcase_add_test(tc, life__log_of_another_queue);
 	tcase_add_test(tc, life__log_with_equal_counters);
 	tcase_add_test(tc, life__stop_keeps_what_was_not_replayed);

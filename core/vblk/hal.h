@@ -117,14 +117,16 @@ struct vblk_hal {
 	/*
 	 * OPTIONAL (NULL: all memory was added beforehand). Make a guest range
 	 * reachable. Bounded.
-	 * MAP-1 VBLK_OK: *out covers the range, with every permission that the
-	 *       guest gives on it and at least those asked, and overlaps
-	 *       nothing that is mapped. It may be larger.
+	 * MAP-1 VBLK_OK: *out covers the range or its beginning (the rest is
+	 *       asked for next), with every permission that the guest gives
+	 *       on it and at least those asked, and overlaps nothing that is
+	 *       mapped. It may be larger.
 	 * MAP-2 VBLK_EGUEST: there is no such memory. VBLK_EBUSY: no room
 	 *       beside what this device has mapped; asked again at a later
 	 *       drain. With nothing in flight and nothing left to give up
 	 *       the range counts as no memory: room that devices share is
-	 *       parted beforehand.
+	 *       parted beforehand. VBLK_EUNMAPPED: it was asked for
+	 *       elsewhere and is not there yet; the port drains when it is.
 	 * MAP-3 The mapping stays valid until unmap names it.
 	 * MAP-4 (lane) After VBLK_EV_UNMAP nothing new uses the range, and
 	 *       unmap is called once for each region in it, when the last
@@ -181,6 +183,9 @@ struct vblk_lane {
 	uint64_t               queues;  /* bit q: this lane serves queue q */
 	const struct vblk_hal *hal;
 	void                  *ctx; /* first argument of each HAL function */
+	bool no_rearm; /* the platform drains all the time: the driver need not
+			* notify. May change between drains; drain once more
+			* after it became false, and before sleeping. */
 
 	/* private */
 	uint64_t kicked;                /* queues to poll */
@@ -196,7 +201,7 @@ struct vblk_lane {
 };
 
 /*
- * The five public fields; everything else zero. EINVAL: a required function is
+ * The first five fields; everything else zero. EINVAL: a required function is
  * missing (submit, signal; reply with mmio; map and unmap with on_demand).
  */
 int vblk_lane_init(struct vblk_lane *lane, struct vblk *dev,

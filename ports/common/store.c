@@ -38,3 +38,8 @@ unsigned store_block_size(const struct store *s)
 {
 	return s->block_size;
 }
+
+bool store_refresh(struct store *s)
+{
+	return s->ops->refresh && s->ops->refresh(s);
+}

@@ -84,12 +84,30 @@ int store_file_open(struct store **out, const struct store_file_options *o,
 	__attribute__((warn_unused_result));
 
 /*
+ * The same image for another lane: with its own engine, and the open files and
+ * locks of with, which is open and idle or runs on its lane. o as for the
+ * first. What one of them reports durable is so for all; a lost write fails the
+ * flushes of all. -1 also where several lanes cannot share it: why says so.
+ */
+int store_file_share(struct store **out, const struct store *with,
+		     const struct store_file_options *o, char *why,
+		     size_t why_size) __attribute__((warn_unused_result));
+
+/*
  * A disk of bytes (multiple of 512) in memory that stays the caller's. Every
  * request is executed in submit. -1: no memory for the bookkeeping, or an
  * argument is out of range.
  */
 int store_ram_open(struct store **out, void *memory, uint64_t bytes,
 		   unsigned depth) __attribute__((warn_unused_result));
+
+/*
+ * A disk of bytes (multiple of 512) that keeps nothing: writes are dropped, a
+ * read leaves the segments as they are and says that all came. For benchmarks
+ * of what is above a store. -1: as store_ram_open.
+ */
+int store_null_open(struct store **out, uint64_t bytes, unsigned depth)
+	__attribute__((warn_unused_result));
 
 /*
  * Waits for what is in flight and drops its completions, so reap first what the
@@ -127,6 +145,12 @@ int store_fd(struct store *s);
 /* --- what it offers ------------------------------------------------------ */
 
 uint64_t store_sectors(const struct store *s);  /* of 512 bytes */
+
+/*
+ * Looks at the size of the image again. True: it changed, and store_sectors
+ * tells the new one. Not while the store's lane is inside one of its calls.
+ */
+bool store_refresh(struct store *s);
 
 /*
  * VBLK_F_ masks for vblk_config.features that it can honour: BLK_SIZE, FLUSH

@@ -243,9 +243,22 @@ static void file_close(struct store *s)
 	dismantle(f);
 }
 
+static bool file_refresh(struct store *s)
+{
+	struct file *f = (struct file *)s;
+	uint64_t bytes = image_bytes(f->fd);
+
+	bytes -= bytes % f->store.block_size;
+	if (!bytes || bytes == f->bytes)
+		return false;
+	f->bytes = bytes;
+	f->store.sectors = bytes / VBLK_SECTOR_SIZE;
+	return true;
+}
+
 static const struct store_ops file_ops = {
 	.submit = file_submit, .reap = file_reap, .fd = file_fd,
-	.close = file_close
+	.close = file_close, .refresh = file_refresh
 };
 
 static bool make_ops(struct file *f)
@@ -332,6 +345,22 @@ static uint64_t features(const struct file *f)
 				      VBLK_F_WRITE_ZEROES;
 }
 
+static int build(struct store **out, struct file *f,
+		 const struct store_file_options *o, char *why, size_t why_size)
+{
+	if (!make_ops(f)) {
+		(void)snprintf(why, why_size,
+			       "%s: no memory for %u requests "
+			       "in flight",
+			       o->path, f->depth);
+	} else if (start_engine(f, o, why, why_size) == 0) {
+		*out = &f->store;
+		return 0;
+	}
+	dismantle(f);
+	return -1;
+}
+
 int store_file_open(struct store **out, const struct store_file_options *o,
 		    char *why, size_t why_size)
 {
@@ -345,7 +374,13 @@ int store_file_open(struct store **out, const struct store_file_options *o,
 		(void)snprintf(why, why_size, "%s: out of memory", o->path);
 		return -1;
 	}
-	f->fd = f->side_fd = -1;
+	f->image = calloc(1, sizeof(*f->image));
+	if (!f->image) {
+		(void)snprintf(why, why_size, "%s: out of memory", o->path);
+		goto undo;
+	}
+	f->image->users = 1;
+	f->image->fd = f->image->side_fd = -1;
 	f->log = o->log;
 	f->log_ctx = o->log_ctx;
 	f->depth = o->depth ? o->depth : STORE_DEPTH_DEFAULT;
@@ -357,18 +392,42 @@ int store_file_open(struct store **out, const struct store_file_options *o,
 	if (image_open(f, o, why, why_size))
 		goto undo;
 	f->store.sectors = f->bytes / VBLK_SECTOR_SIZE;
-	if (!make_ops(f)) {
-		(void)snprintf(why, why_size,
-			       "%s: no memory for %u requests "
-			       "in flight",
-			       o->path, f->depth);
-		goto undo;
-	}
-	if (start_engine(f, o, why, why_size))
-		goto undo;
-	*out = &f->store;
-	return 0;
+	return build(out, f, o, why, why_size);
 undo:
 	dismantle(f);
 	return -1;
+}
+
+/*
+ * Data of one image must not go through two descriptors at the same time (see
+ * above), and one lane does not know what the others do. Where every request
+ * suits direct I/O there is nothing to know.
+ */
+int store_file_share(struct store **out, const struct store *with,
+		     const struct store_file_options *o, char *why,
+		     size_t why_size)
+{
+	const struct file *of = (const struct file *)with;
+	struct file *f;
+
+	if (of->direct && of->off_align > VBLK_SECTOR_SIZE) {
+		(void)snprintf(why, why_size,
+			       "%s: direct I/O in blocks of %u bytes is for "
+			       "one thread only",
+			       o->path, of->off_align);
+		return -1;
+	}
+	f = malloc(sizeof(*f));
+	if (!f || !(*f = *of, f->path = strdup(of->path))) {
+		free(f);
+		(void)snprintf(why, why_size, "%s: out of memory", o->path);
+		return -1;
+	}
+	f->ops = f->free = f->waiting = NULL;
+	f->bounce = NULL;
+	f->in_use = 0;
+	memset(f->running, 0, sizeof(f->running));
+	memset(f->troubles, 0, sizeof(f->troubles));
+	(void)atomic_fetch_add(&f->image->users, 1);
+	return build(out, f, o, why, why_size);
 }

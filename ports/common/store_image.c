@@ -10,6 +10,7 @@
 #include <linux/fs.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -96,9 +97,11 @@ static int open_both(const struct reason *r, struct file *f,
 	struct stat main_st, side_st;
 
 	f->fd = open(r->path, flags | excl | (f->direct ? O_DIRECT : 0));
+	f->image->fd = f->fd;
 	if (f->fd < 0)
 		return refuse_open(r, f, errno);
 	f->side_fd = open(r->path, flags);
+	f->image->side_fd = f->side_fd;
 	if (f->side_fd < 0)
 		return refuse_open(r, f, errno);
 	if (fstat(f->fd, &main_st) || fstat(f->side_fd, &side_st))
@@ -110,28 +113,30 @@ static int open_both(const struct reason *r, struct file *f,
 	return 0;
 }
 
+uint64_t image_bytes(int fd)
+{
+	uint64_t bytes = 0;
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return 0;
+	if (!S_ISBLK(st.st_mode))
+		return (uint64_t)st.st_size;
+	return ioctl(fd, BLKGETSIZE64, &bytes) ? 0 : bytes;
+}
+
 static int measure(const struct reason *r, struct file *f,
 		   const struct stat *st)
 {
 	unsigned block = f->store.block_size;
 	int is_ro = 0;
 
-	if (S_ISBLK(st->st_mode)) {
-		if (ioctl(f->fd, BLKGETSIZE64, &f->bytes) ||
-		    ioctl(f->fd, BLKROGET, &is_ro))
-			return refuse(r, "does not tell its size: %s",
-				      strerror(errno));
-		if (is_ro && !f->read_only)
-			return refuse(r, "is a read-only device; use it "
-					 "read-only");
-	} else {
-		struct stat now;
-
-		if (fstat(f->fd, &now))
-			return refuse(r, "cannot look at it: %s",
-				      strerror(errno));
-		f->bytes = (uint64_t)now.st_size;
-	}
+	if (S_ISBLK(st->st_mode) && ioctl(f->fd, BLKROGET, &is_ro))
+		return refuse(r, "does not tell whether it is read-only: %s",
+			      strerror(errno));
+	if (is_ro && !f->read_only)
+		return refuse(r, "is a read-only device; use it read-only");
+	f->bytes = image_bytes(f->fd);
 	if (!f->bytes)
 		return refuse(r, "is empty; give it a size with: truncate -s "
 				 "1G FILE");
@@ -214,12 +219,16 @@ int image_open(struct file *f, const struct store_file_options *o, char *why,
 	return align(&r, f, &st);
 }
 
-/* The locks go with the open files. */
+/* The last lane closes the files, and the locks go with them. */
 void image_close(struct file *f)
 {
-	if (f->fd >= 0)
-		(void)close(f->fd);
-	if (f->side_fd >= 0)
-		(void)close(f->side_fd);
-	f->fd = f->side_fd = -1;
+	struct image *image = f->image;
+
+	if (!image || atomic_fetch_sub(&image->users, 1) > 1)
+		return;
+	if (image->fd >= 0)
+		(void)close(image->fd);
+	if (image->side_fd >= 0)
+		(void)close(image->side_fd);
+	free(image);
 }

@@ -11,11 +11,13 @@
  *     store_lock.c     opening: who else has the image
  *
  * All of it but the system calls themselves runs on the lane, so that no field
- * here is shared between threads; an engine hands ops over by its own means.
+ * here is shared between threads but struct image, which the stores of several
+ * lanes have in common; an engine hands ops over by its own means.
  */
 #ifndef STORE_INTERNAL_H
 #define STORE_INTERNAL_H
 
+#include <stdatomic.h>
 #include <sys/uio.h>
 
 #include "store.h"
@@ -26,6 +28,7 @@ struct store_ops {
 		     uint64_t wait_ns);
 	int  (*fd)(struct store *s);
 	void (*close)(struct store *s);
+	bool (*refresh)(struct store *s);       /* NULL: never changes */
 };
 
 struct store {                  /* first member of each kind of store */
@@ -101,18 +104,24 @@ enum trouble { TROUBLE_END, TROUBLE_SPACE, TROUBLE_DEVICE, TROUBLE_OTHER,
 
 struct engine;
 
+struct image {                  /* open files, and what is true of all lanes */
+	atomic_uint users;
+	atomic_bool cached; /* something was written through the page cache */
+	atomic_bool lost;       /* and a sync of it failed */
+	int fd;                 /* data; O_DIRECT with direct */
+	int side_fd;            /* buffered: syncs, and what direct cannot do */
+};
+
 struct file {
 	struct store store;
 	const struct engine *engine;
 	void    *engine_state;
-	int      fd;            /* data; O_DIRECT with direct */
-	int      side_fd;       /* buffered: syncs, and what direct cannot do */
+	struct image *image;
+	int      fd, side_fd;   /* the image's */
 	bool     direct, read_only;
 	uint32_t mem_align;     /* of a buffer of direct I/O */
 	uint32_t off_align;     /* of its offset and length */
 	bool     no_punch, no_zero_range, no_dsync; /* learnt: not supported */
-	bool     cached; /* something was written through the page cache */
-	bool     lost;          /* and a sync of it failed */
 	unsigned depth, in_use;
 	struct op *ops, *free;
 	struct op *waiting, **waiting_end; /* for the other path to fall idle */
@@ -143,6 +152,9 @@ extern const struct engine engine_uring, engine_threads;
 int image_open(struct file *f, const struct store_file_options *o, char *why,
 	       size_t why_size);
 void image_close(struct file *f);
+
+/* The size as it is now; 0: the file does not tell. */
+uint64_t image_bytes(int fd);
 
 /* store_lock.c: 0, or -1 and why. *unlocked: there are no locks there. */
 int image_lock(int fd, const char *path, bool read_only, bool *unlocked,

@@ -79,7 +79,7 @@ void op_begin(struct file *f, struct op *op, const struct vblk_req *req)
 	op->pos = req->sector * VBLK_SECTOR_SIZE;
 	if (op->kind == VBLK_OP_FLUSH) {
 		op->phase = OP_SYNC;
-		if (f->lost)
+		if (atomic_load(&f->image->lost))
 			answer(op, VBLK_S_IOERR);
 	} else if (f->read_only && op->kind != VBLK_OP_READ) {
 		answer(op, VBLK_S_IOERR);       /* 5.2.6.2 */
@@ -94,6 +94,14 @@ void op_begin(struct file *f, struct op *op, const struct vblk_req *req)
 }
 
 /* --- planning ------------------------------------------------------------ */
+
+/* Seldom a store: lanes share the line. */
+static void note_cached(struct file *f, const struct op *op)
+{
+	if ((!f->direct || op->want == PATH_SIDE) &&
+	    !atomic_load_explicit(&f->image->cached, memory_order_relaxed))
+		atomic_store(&f->image->cached, true);
+}
 
 /* How much of what is left to move now, and through which descriptor. */
 static uint64_t choose(struct file *f, struct op *op, uint64_t most)
@@ -111,7 +119,7 @@ static uint64_t choose(struct file *f, struct op *op, uint64_t most)
 			len = len & ~mask ? len & ~mask : mask + 1;
 	}
 	if (op->phase != OP_DATA || op->kind == VBLK_OP_WRITE)
-		f->cached |= !f->direct || op->want == PATH_SIDE;
+		note_cached(f, op);
 	op->io.fd = op->want == PATH_SIDE ? f->side_fd : f->fd;
 	op->io.off = op->pos;
 	op->io.len = len;
@@ -277,7 +285,7 @@ static bool complain(struct file *f, const struct op *op, int err)
 	if (kind == VBLK_OP_FLUSH)
 		file_say(f, "%s: flush failed: %s%s%s", f->path, strerror(err),
 			 hint,
-			 f->cached
+			 atomic_load(&f->image->cached)
 				 ? "; what was written since the last "
 				   "flush may be lost; flushes fail until the "
 				   "image is opened again"
@@ -299,8 +307,8 @@ static bool complain(struct file *f, const struct op *op, int err)
 /* err 0: the end of the file. */
 static bool fail(struct file *f, struct op *op, int err)
 {
-	if (op->phase == OP_SYNC && f->cached)
-		f->lost = true;
+	if (op->phase == OP_SYNC && atomic_load(&f->image->cached))
+		atomic_store(&f->image->lost, true);
 	op->status = VBLK_S_IOERR;
 	return complain(f, op, err);
 }

@@ -3,7 +3,7 @@
  * A disk in memory: what a guest's RAM disk, a benchmark and a first boot of a
  * new port need. A request is executed when it is submitted; its completion
  * waits in a ring of depth entries. As durable as the memory is: FLUSH and FUA
- * are true at once.
+ * are true at once. Without memory it keeps nothing: the null store.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 
 struct ram {
 	struct store store;
-	uint8_t *memory;
+	uint8_t *memory;        /* NULL: keeps nothing */
 	unsigned depth;
 	unsigned head, used;    /* of done */
 	struct store_done done[];
@@ -50,6 +50,10 @@ static struct store_done execute(struct ram *ram, const struct vblk_req *r)
 	if (r->sector > ram->store.sectors ||
 	    sectors > ram->store.sectors - r->sector) {
 		d.status = VBLK_S_IOERR;
+		return d;
+	}
+	if (!ram->memory) {
+		d.bytes = r->op == VBLK_OP_READ ? r->bytes : 0;
 		return d;
 	}
 	at = ram->memory + r->sector * VBLK_SECTOR_SIZE;
@@ -109,15 +113,14 @@ static const struct store_ops ram_ops = {
 	.close = ram_close
 };
 
-int store_ram_open(struct store **out, void *memory, uint64_t bytes,
-		   unsigned depth)
+static int open_any(struct store **out, void *memory, uint64_t bytes,
+		    unsigned depth)
 {
 	struct ram *ram;
 
 	if (!depth)
 		depth = STORE_DEPTH_DEFAULT;
-	if (!memory || !bytes || bytes % VBLK_SECTOR_SIZE ||
-	    depth > STORE_DEPTH_MAX)
+	if (!bytes || bytes % VBLK_SECTOR_SIZE || depth > STORE_DEPTH_MAX)
 		return -1;
 	ram = calloc(1, sizeof(*ram) + depth * sizeof(ram->done[0]));
 	if (!ram)
@@ -132,4 +135,15 @@ int store_ram_open(struct store **out, void *memory, uint64_t bytes,
 	ram->depth = depth;
 	*out = &ram->store;
 	return 0;
+}
+
+int store_ram_open(struct store **out, void *memory, uint64_t bytes,
+		   unsigned depth)
+{
+	return memory ? open_any(out, memory, bytes, depth) : -1;
+}
+
+int store_null_open(struct store **out, uint64_t bytes, unsigned depth)
+{
+	return open_any(out, NULL, bytes, depth);
 }

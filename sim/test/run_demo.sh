@@ -3,7 +3,7 @@
 # The demo on good and on bad images. TAP.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-demo=build/demo/vblk-demo
+demo=build/release/vblk-demo
 out=$(mktemp -d) || exit 1
 trap 'rm -rf "$out"' EXIT
 n=0
