@@ -51,9 +51,11 @@ struct store_done {             /* one request is finished */
 };
 
 enum store_engine {
-	STORE_AUTO,             /* io_uring, else threads */
+	STORE_AUTO, /* what is best here: INLINE where the image is in memory
+		     * (tmpfs), io_uring, else threads */
 	STORE_URING,            /* io_uring, or opening fails */
-	STORE_THREADS
+	STORE_THREADS,
+	STORE_INLINE            /* submit makes the call and waits for it */
 };
 
 struct store_file_options {
@@ -67,6 +69,10 @@ struct store_file_options {
 	unsigned threads;       /* of STORE_THREADS; 0: THREADS_DEFAULT */
 	unsigned block_size;    /* logical block the guest is told of; the size
 				 * of the image must be a multiple. 0: 512 */
+	unsigned lock_wait_ms;  /* how long another user of the image may take
+				 * to let go of it: a killed one that had
+				 * requests in flight does so a little after
+				 * it is gone */
 	void (*log)(void *ctx, const char *line); /* NULL: silent. No newline;
 				 * line is valid during the call */
 	void *log_ctx;
@@ -137,8 +143,8 @@ int store_reap(struct store *s, struct store_done *out, size_t max,
 
 /*
  * Poll it for POLLIN, level-triggered: then store_reap has something, perhaps
- * only a step of a request (reap returns 0). -1: none, reap after each submit
- * (RAM). The descriptor is the store's: neither read nor close it.
+ * only a step of a request (reap returns 0). -1: none, reap after each submit,
+ * until it returns 0 (RAM, an image in memory). The descriptor is the store's: neither read nor close it.
  */
 int store_fd(struct store *s);
 

@@ -280,28 +280,40 @@ static bool make_ops(struct file *f)
 	return true;
 }
 
+/* What to try, in this order; NULL ends the list. */
+static void choose(const struct file *f, enum store_engine wanted,
+		   const struct engine *list[4])
+{
+	unsigned n = 0;
+
+	if (wanted == STORE_INLINE ||
+	    (wanted == STORE_AUTO && image_in_memory(f->side_fd)))
+		list[n++] = &engine_inline;
+	if (wanted == STORE_AUTO || wanted == STORE_URING)
+		list[n++] = &engine_uring;
+	if (wanted == STORE_AUTO || wanted == STORE_THREADS)
+		list[n++] = &engine_threads;
+	list[n] = NULL;
+}
+
 static int start_engine(struct file *f, const struct store_file_options *o,
 			char *why, size_t why_size)
 {
 	unsigned threads = o->threads ? o->threads : STORE_THREADS_DEFAULT;
+	const struct engine *list[4];
 	int err = 0;
 
-	if (o->engine != STORE_THREADS) {
-		f->engine = &engine_uring;
+	choose(f, o->engine, list);
+	for (unsigned i = 0; list[i]; i++) {
+		f->engine = list[i];
 		err = f->engine->open(f, threads);
 		if (!err)
 			return 0;
-		if (o->engine == STORE_AUTO)
+		if (list[i] == &engine_uring && list[i + 1])
 			file_say(f,
 				 "%s: no io_uring here (%s): using %u "
 				 "threads",
 				 f->path, strerror(-err), threads);
-	}
-	if (o->engine != STORE_URING) {
-		f->engine = &engine_threads;
-		err = f->engine->open(f, threads);
-		if (!err)
-			return 0;
 	}
 	(void)snprintf(why, why_size, "%s: cannot start %s: %s%s", o->path,
 		       f->engine->name, strerror(-err),

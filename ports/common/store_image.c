@@ -8,12 +8,14 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "store_internal.h"
@@ -125,6 +127,14 @@ uint64_t image_bytes(int fd)
 	return ioctl(fd, BLKGETSIZE64, &bytes) ? 0 : bytes;
 }
 
+bool image_in_memory(int fd)
+{
+	struct statfs fs;
+
+	return !fstatfs(fd, &fs) &&
+	       (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
+}
+
 static int measure(const struct reason *r, struct file *f,
 		   const struct stat *st)
 {
@@ -207,7 +217,8 @@ int image_open(struct file *f, const struct store_file_options *o, char *why,
 
 	if (check_kind(&r, &st) || open_both(&r, f, &st))
 		return -1;
-	if (image_lock(f->fd, o->path, f->read_only, &unlocked, why, why_size))
+	if (image_lock(f->fd, o->path, f->read_only, o->lock_wait_ms, &unlocked,
+		       why, why_size))
 		return -1;
 	if (unlocked)
 		file_say(f,

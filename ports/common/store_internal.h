@@ -6,7 +6,8 @@
  *     store_file.c     submit: op_begin, then file_run; reap: the way back
  *     store_op.c       plans the next system call of an op, judges its result
  *     store_uring.c    an engine: performs system calls, asynchronously
- *     store_threads.c  the other one
+ *     store_threads.c  where there is no io_uring
+ *     store_inline.c   where there is nothing to wait for
  *     store_image.c    opening: descriptors, size, alignment
  *     store_lock.c     opening: who else has the image
  *
@@ -146,19 +147,25 @@ struct engine {
 	struct op *(*next)(struct file *f);     /* result is set; NULL: none */
 };
 
-extern const struct engine engine_uring, engine_threads;
+extern const struct engine engine_uring, engine_threads, engine_inline;
+
+/* One system call, waited for: how many bytes, or -errno. */
+int io_perform(const struct io *io);
 
 /* store_image.c: fills descriptors, sizes, alignment; -1 and why. */
 int image_open(struct file *f, const struct store_file_options *o, char *why,
 	       size_t why_size);
 void image_close(struct file *f);
 
+/* Its bytes are in memory, not on a disk. */
+bool image_in_memory(int fd);
+
 /* The size as it is now; 0: the file does not tell. */
 uint64_t image_bytes(int fd);
 
 /* store_lock.c: 0, or -1 and why. *unlocked: there are no locks there. */
-int image_lock(int fd, const char *path, bool read_only, bool *unlocked,
-	       char *why, size_t why_size);
+int image_lock(int fd, const char *path, bool read_only, unsigned wait_ms,
+	       bool *unlocked, char *why, size_t why_size);
 
 /* store_op.c */
 void op_begin(struct file *f, struct op *op, const struct vblk_req *req);

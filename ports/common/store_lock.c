@@ -27,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "store_internal.h"
@@ -36,6 +37,8 @@
 #define P_READ   0
 #define P_WRITE  1
 #define P_RESIZE 3
+
+#define RETRY_MS 20u
 
 #define PROC_PIDS_MAX 65536u    /* processes, and descriptors of one,
 				 * that are searched */
@@ -182,7 +185,7 @@ static int refuse(int fd, const char *path, bool read_only, long pid,
 	return -1;
 }
 
-int image_lock(int fd, const char *path, bool read_only, bool *unlocked,
+static int try_lock(int fd, const char *path, bool read_only, bool *unlocked,
 	       char *why, size_t why_size)
 {
 	static const int of_writer[] = { BYTE_USES + P_READ,
@@ -218,4 +221,18 @@ int image_lock(int fd, const char *path, bool read_only, bool *unlocked,
 		if (held(fd, against[i], &pid))
 			return refuse(fd, path, read_only, pid, why, why_size);
 	return 0;
+}
+
+int image_lock(int fd, const char *path, bool read_only, unsigned wait_ms,
+	       bool *unlocked, char *why, size_t why_size)
+{
+	const struct timespec pause = { .tv_nsec = RETRY_MS * 1000000 };
+
+	for (unsigned waited = 0;; waited += RETRY_MS) {
+		if (try_lock(fd, path, read_only, unlocked, why, why_size) == 0)
+			return 0;
+		if (waited >= wait_ms)
+			return -1;
+		(void)nanosleep(&pause, NULL);
+	}
 }

@@ -66,29 +66,6 @@ static struct op *take(struct list *l)
 	return op;
 }
 
-static int perform(const struct io *io)
-{
-	ssize_t n = 0;
-
-	switch (io->kind) {
-	case IO_NONE: return 0;
-	case IO_READ:
-		n = preadv2(io->fd, io->iov, (int)io->iovs, (off_t)io->off,
-			    io->flags);
-		break;
-	case IO_WRITE:
-		n = pwritev2(io->fd, io->iov, (int)io->iovs, (off_t)io->off,
-			     io->flags);
-		break;
-	case IO_SYNC: n = fdatasync(io->fd); break;
-	case IO_ALLOCATE:
-		n = fallocate(io->fd, io->flags, (off_t)io->off,
-			      (off_t)io->len);
-		break;
-	}
-	return n < 0 ? -errno : (int)n;         /* at most STORE_IO_MAX */
-}
-
 /*
  * The counter of an eventfd cannot overflow here, and a signal cannot come:
  * the calls below neither block nor fail.
@@ -126,7 +103,7 @@ static void *serve(void *arg)
 		if (!op)
 			break;
 		pthread_mutex_unlock(&p->lock);
-		op->result = perform(&op->io);
+		op->result = io_perform(&op->io);
 		pthread_mutex_lock(&p->lock);
 		put_done(p, op);
 	}
@@ -153,13 +130,17 @@ static void pool_close(struct file *f)
 	f->engine_state = NULL;
 }
 
-/* Signals are for the program's threads, not for these. */
+/*
+ * Signals are for the program's threads, not for these; but for SIGSYS, which
+ * says that this thread made a call that a filter forbids, and which.
+ */
 static int spawn(struct pool *p, unsigned threads)
 {
 	sigset_t all, old;
 	int err = 0;
 
 	sigfillset(&all);
+	sigdelset(&all, SIGSYS);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	while (!err && p->threads < threads) {
 		err = pthread_create(&p->thread[p->threads], NULL, serve, p);

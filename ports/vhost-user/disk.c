@@ -15,6 +15,7 @@
 #define IOMMU_SIZE_MAX 65536u
 #define SLOTS          128u     /* requests in flight on a queue */
 #define STORE_DEPTH    128u     /* on a lane */
+#define LOCK_WAIT_MS   2000u    /* until who was killed is gone */
 #define LOG_ALIGN      64u      /* of a queue's part of the in-flight region */
 #define LOG_SHIFT      15u      /* 8 pages in a byte of the dirty bitmap */
 #define WINDOW         (UINT64_C(1) << LOG_SHIFT)
@@ -146,9 +147,10 @@ static void dirty_give(struct disk *d, const struct vblk_region *r)
 			continue;
 		gpa = iotlb_gpa(&d->iotlb, iova);
 		if (gpa >> LOG_SHIFT < d->log.size)
-			(void)__atomic_fetch_or(&d->log.at[gpa >> LOG_SHIFT],
-						1u << (gpa >> 12u & 7u),
-						__ATOMIC_RELAXED);
+			(void)__atomic_fetch_or(
+				&d->log.at[gpa >> LOG_SHIFT],
+				(uint8_t)(1u << (gpa >> 12u & 7u)),
+				__ATOMIC_RELAXED);
 	}
 }
 
@@ -490,6 +492,7 @@ static struct store_file_options file_options(struct disk *d)
 					.engine = o->aio,
 					.depth = STORE_DEPTH,
 					.block_size = o->block_size,
+					.lock_wait_ms = LOCK_WAIT_MS,
 					.log = say,
 					.log_ctx = d->name };
 

@@ -149,12 +149,11 @@ static int fill_ruleset(const struct sandbox_options *o, int ruleset,
 /* Never RLIMIT_NPROC: the workers of io_uring count as processes. */
 static int limit(const struct sandbox_options *o, const struct reason *why)
 {
-	struct rlimit fds = { o->max_fds, o->max_fds }, now;
+	struct rlimit fds = { o->max_fds, o->max_fds }, now = { 0, 0 };
 	struct rlimit space = { (rlim_t)o->max_address_space,
 				(rlim_t)o->max_address_space };
 
-	if (getrlimit(RLIMIT_NOFILE, &now))
-		return fail(why, "limit of descriptors: %s", strerror(errno));
+	(void)getrlimit(RLIMIT_NOFILE, &now);
 	if (o->max_fds && setrlimit(RLIMIT_NOFILE, &fds)) {
 		fds.rlim_cur = fds.rlim_max = now.rlim_max;
 		if (setrlimit(RLIMIT_NOFILE, &fds))
@@ -170,28 +169,25 @@ static int limit(const struct sandbox_options *o, const struct reason *why)
 	return 0;
 }
 
-/* This thread's, and those of the threads it makes. */
+/*
+ * This thread's, and those of the threads it makes. Who has none may not be
+ * allowed to ask for none (SystemCallFilter= of systemd).
+ */
 static int set_caps(uint64_t effective, uint64_t permitted)
 {
 	struct __user_cap_header_struct head = {
 		.version = _LINUX_CAPABILITY_VERSION_3
 	};
-	struct __user_cap_data_struct set[_LINUX_CAPABILITY_U32S_3];
+	struct __user_cap_data_struct set[_LINUX_CAPABILITY_U32S_3], now[2];
 
 	for (unsigned i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
 		set[i].effective = (uint32_t)(effective >> (32u * i));
 		set[i].permitted = (uint32_t)(permitted >> (32u * i));
 		set[i].inheritable = 0;
 	}
+	if (!syscall(SYS_capget, &head, now) && !memcmp(now, set, sizeof(now)))
+		return 0;
 	return (int)syscall(SYS_capset, &head, set);
-}
-
-static bool can_open(const struct sandbox_image *image)
-{
-	int mode = image->read_only ? R_OK : R_OK | W_OK;
-
-	return !faccessat(AT_FDCWD, image->path, mode, AT_EACCESS) ||
-	       errno != EACCES;
 }
 
 /*
@@ -208,16 +204,20 @@ static int drop_caps(const struct sandbox_options *o, const struct reason *why)
 		if (prctl(PR_CAPBSET_READ, c, 0, 0, 0) > 0)
 			(void)prctl(PR_CAPBSET_DROP, c, 0, 0, 0);
 	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	if (!set_caps(0, dac)) { /* else there is nothing to keep */
-		for (size_t i = 0; i < o->num_images && !keep; i++) {
-			if (can_open(&o->images[i]))
-				continue;
-			keep = dac;
-			say(o,
-			    "%s: user %ld has no right to it: "
-			    "CAP_DAC_OVERRIDE is kept; better run as its owner",
-			    o->images[i].path, (long)geteuid());
-		}
+	/* tried with none in effect; who does not have it cannot keep it */
+	for (size_t i = 0; !set_caps(0, dac) && i < o->num_images; i++) {
+		const struct sandbox_image *image = &o->images[i];
+		int mode = image->read_only ? R_OK : R_OK | W_OK;
+
+		if (keep ||
+		    !faccessat(AT_FDCWD, image->path, mode, AT_EACCESS) ||
+		    errno != EACCES)
+			continue;
+		keep = dac;
+		say(o,
+		    "%s: user %ld has no right to it: CAP_DAC_OVERRIDE is "
+		    "kept; better run as its owner",
+		    image->path, (long)geteuid());
 	}
 	if (set_caps(keep, keep))
 		return fail(why, "cannot drop capabilities: %s",

@@ -26,21 +26,27 @@ static char base[48];           /* holds the directories of all tests */
 
 /* --- variants and skips -------------------------------------------------- */
 
+static const enum store_engine engines[] = { STORE_URING, STORE_THREADS,
+					     STORE_INLINE };
+
 void variant(int i)
 {
-	fx.o.engine = i & 1 ? STORE_THREADS : STORE_URING;
-	fx.o.direct = i & 2;
+	fx.o.engine = engines[i % 3];
+	fx.o.direct = i >= 3;
 	random_state = seed + (uint64_t)i;
 }
 
 const char *variant_name(void)
 {
-	static const char *const names[VARIANTS] = { "io_uring", "threads",
-						     "io_uring direct",
-						     "threads direct" };
+	static const char *const names[VARIANTS] = {
+		"io_uring",	   "threads",	     "inline",
+		"io_uring direct", "threads direct", "inline direct"
+	};
+	unsigned i = 0;
 
-	return names[(fx.o.engine == STORE_THREADS ? 1 : 0) +
-		     (fx.o.direct ? 2 : 0)];
+	while (i < 2 && engines[i] != fx.o.engine)
+		i++;
+	return names[i + (fx.o.direct ? 3u : 0)];
 }
 
 void skipped(const char *why)

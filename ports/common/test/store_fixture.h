@@ -12,7 +12,7 @@
 
 #include "store_internal.h"
 
-#define VARIANTS   4            /* engine x direct: bit 0, bit 1 */
+#define VARIANTS   6            /* engine x direct */
 #define LOG_LINES  32u
 #define WAIT_NS    UINT64_C(20000000000) /* a request that takes more is lost */
 #define PAGE       4096u
@@ -90,5 +90,6 @@ void add_hal_tests(Suite *suite);       /* test_store_hal.c */
 void add_random_tests(Suite *suite);    /* test_store_random.c */
 void add_file_tests(Suite *suite);      /* test_store_file.c */
 void add_open_tests(Suite *suite);      /* test_store_open.c */
+void add_share_tests(Suite *suite);     /* test_store_share.c */
 
 #endif

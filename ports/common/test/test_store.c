@@ -22,6 +22,7 @@ int main(void)
 	add_random_tests(suite);
 	add_file_tests(suite);
 	add_open_tests(suite);
+	add_share_tests(suite);
 	runner = srunner_create(suite);
 	printf("STORE_SEED=%llu\n", (unsigned long long)seed);
 	srunner_run_all(runner, CK_ENV);

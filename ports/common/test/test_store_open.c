@@ -5,6 +5,7 @@
 #include <linux/filter.h>
 #include <linux/loop.h>
 #include <linux/seccomp.h>
+#include <liburing.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -126,7 +127,7 @@ START_TEST(store_file__no_direct_there_is_refused)
 {
 	int fd;
 
-	variant(2);
+	variant(3);
 	if (!mount_here("ramfs", "none", NULL))
 		return;
 	image_make("image", IMAGE);
@@ -392,6 +393,74 @@ START_TEST(store_file__auto_takes_io_uring)
 }
 END_TEST
 
+/*
+ * The store's ring as somebody sees it who has the process: its queues, mapped
+ * by the measures of a twin. Result of one entry.
+ */
+static int by_its_ring(int fd, void (*prepare)(struct io_uring_sqe *))
+{
+	struct io_uring_params p = { 0 };
+	struct io_uring twin, ring;
+	struct io_uring_cqe *cqe;
+	int result;
+
+	EXPECT(!io_uring_queue_init_params(STORE_DEPTH_DEFAULT, &twin, &p),
+	       "expected a second ring, came none");
+	EXPECT(!io_uring_queue_mmap(fd, &p, &ring), "mmap: %s",
+	       strerror(errno));
+	ring.sq.sqe_head = ring.sq.sqe_tail = *ring.sq.ktail;
+	prepare(io_uring_get_sqe(&ring));
+	EXPECT_EQ("submitted", 1, io_uring_submit_and_wait(&ring, 1));
+	EXPECT(!io_uring_peek_cqe(&ring, &cqe), "expected an answer");
+	result = cqe->res;
+	io_uring_cqe_seen(&ring, cqe);
+	io_uring_queue_exit(&twin);
+	return result;
+}
+
+static void nop(struct io_uring_sqe *sqe)
+{
+	io_uring_prep_nop(sqe);
+}
+
+static void async_nop(struct io_uring_sqe *sqe)
+{
+	io_uring_prep_nop(sqe);
+	sqe->flags |= IOSQE_ASYNC;
+}
+
+static void open_passwd(struct io_uring_sqe *sqe)
+{
+	io_uring_prep_openat(sqe, AT_FDCWD, "/etc/passwd", O_RDONLY, 0);
+}
+
+static void make_socket(struct io_uring_sqe *sqe)
+{
+	memset(sqe, 0, sizeof(*sqe));
+	sqe->opcode = 45;               /* IORING_OP_SOCKET, of Linux 5.19 */
+	sqe->fd = 1;                    /* AF_UNIX */
+	sqe->off = 1;                   /* SOCK_STREAM */
+}
+
+START_TEST(store_file__its_ring_does_nothing_else)
+{
+	int fd;
+
+	image_make("image", IMAGE);
+	image_must_open();
+	fd = store_fd(fx.s);
+	EXPECT_EQ("no-op", 0, by_its_ring(fd, nop));
+	EXPECT_EQ("openat", -EACCES, by_its_ring(fd, open_passwd));
+	EXPECT_EQ("socket", -EACCES, by_its_ring(fd, make_socket));
+	EXPECT_EQ("flags", -EACCES, by_its_ring(fd, async_nop));
+	EXPECT(syscall(SYS_io_uring_register, fd, IORING_REGISTER_FILES, &fd,
+		       1) < 0 &&
+		       errno == EACCES,
+	       "expected that it registers nothing; errno: %s",
+	       strerror(errno));
+}
+END_TEST
+
 START_TEST(store_ram__arguments_out_of_range_are_refused)
 {
 	uint8_t memory[512];
@@ -436,6 +505,7 @@ void add_open_tests(Suite *suite)
 	tcase_add_test(t, store_file__qemu_sees_our_locks);
 	tcase_add_loop_test(t, store_file__falls_back_to_threads, 0, 2);
 	tcase_add_test(t, store_file__auto_takes_io_uring);
+	tcase_add_test(t, store_file__its_ring_does_nothing_else);
 	tcase_add_test(t, store_ram__arguments_out_of_range_are_refused);
 	suite_add_tcase(suite, t);
 }
