@@ -222,7 +222,7 @@ int vblk_queue_stop(struct vblk *dev, uint16_t queue, struct vblk_queue_pos *at)
 	if (at) {
 		at->avail = q->next_avail;
 		at->used = q->next_used;
-		at->used_from_ring = false;
+		at->used_from_ring = q->used_from_ring; /* never read */
 	}
 	return VBLK_OK;
 }

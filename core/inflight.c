@@ -66,6 +66,14 @@ void vblk_inflight_reset(struct vblk_inflight *log)
 	in_order();
 }
 
+bool vblk_inflight_empty(const struct vblk_inflight *log, uint16_t queue_size)
+{
+	for (uint16_t i = 0; i < queue_size; i++)
+		if (log->desc[i].inflight)
+			return false;
+	return true;
+}
+
 void vblk_log_begin(struct vblk_inflight *log, uint16_t size, uint16_t used)
 {
 	vblk_inflight_reset(log);

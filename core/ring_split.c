@@ -259,6 +259,7 @@ int vblk_split_begin(struct vblk *dev, struct queue *q)
 
 		q->next_used = vblk_le16_get(
 			vblk_load16((struct vblk_le16 *)(void *)p));
+		q->used_from_ring = false;
 	}
 	if (again)
 		r = vblk_log_recover(dev, q, q->next_used);

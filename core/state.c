@@ -40,7 +40,7 @@ int vblk_save(const struct vblk *dev, void *out, size_t size)
 		vblk_put(e + 24, q->size, 2);
 		vblk_put(e + 26, q->next_avail, 2);
 		vblk_put(e + 28, q->next_used, 2);
-		e[30] = 1;
+		e[30] = q->used_from_ring ? 2 : 1;
 	}
 	return (int)n;
 }
@@ -59,7 +59,7 @@ static int load_queue(struct vblk *dev, uint16_t i, const uint8_t *e,
 	a.size = (uint16_t)vblk_get(e + 24, 2);
 	at.avail = (uint16_t)vblk_get(e + 26, 2);
 	at.used = (uint16_t)vblk_get(e + 28, 2);
-	at.used_from_ring = false;
+	at.used_from_ring = e[30] == 2;
 	return vblk_queue_start(dev, i, &a, &at, log);
 }
 

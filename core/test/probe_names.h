@@ -24,6 +24,7 @@
 #define vblk_guest_fault p_guest_fault
 #define vblk_idle p_idle
 #define vblk_in_flight p_in_flight
+#define vblk_inflight_empty p_inflight_empty
 #define vblk_inflight_reset p_inflight_reset
 #define vblk_inflight_size p_inflight_size
 #define vblk_init p_init

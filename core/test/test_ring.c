@@ -150,6 +150,10 @@ START_TEST(spec_2_7_13__resume_at_a_position)
 	at.used = 77;
 	at.used_from_ring = true;
 	expect(vblk_queue_start(rig.dev, 0, &a, &at, NULL), VBLK_OK);
+	/* stopped before it was polled: still to be read */
+	expect(vblk_queue_stop(rig.dev, 0, &at), VBLK_OK);
+	expect(at.used_from_ring, true);
+	expect(vblk_queue_start(rig.dev, 0, &a, &at, NULL), VBLK_OK);
 	round_trip();
 	/* and never after: what the driver writes there is not believed */
 	put16(a.device + 2, 0x4444);

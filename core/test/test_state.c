@@ -272,6 +272,30 @@ START_TEST(life__registers_and_device_agree)
 }
 END_TEST
 
+/* A queue that was started and never polled has not read used->idx. */
+START_TEST(life__saved_before_the_used_index_was_read)
+{
+	struct vblk_config c = two_queues();
+	struct vblk_queue_pos at = { .avail = 3, .used_from_ring = true };
+	uint8_t blob[VBLK_STATE_BYTES];
+	struct vblk_queue_addr a;
+
+	rig_open(&c);
+	a = addr_of(1);
+	expect(vblk_queue_start(rig.dev, 1, &a, &at, NULL), VBLK_OK);
+	expect(vblk_save(rig.dev, blob, sizeof(blob)), 96);
+	rig_open(&c);
+	put16(a.device + 2, 3);
+	put16(a.driver + 2, 3);
+	expect(load(blob, 96), VBLK_OK);
+	expect(poll_queue(1), 0);
+	expect(vblk_queue_stop(rig.dev, 1, &at), VBLK_OK);
+	expect(at.avail, 3);
+	expect(at.used, 3);
+	expect(at.used_from_ring, false);
+}
+END_TEST
+
 /* --- the log ------------------------------------------------------------- */
 
 struct entry {                  /* vhost-user, split ring */
@@ -652,7 +676,9 @@ START_TEST(life__stop_keeps_what_was_not_replayed)
 	crash();
 	/* never polled */
 	start_with_log();
+	expect(vblk_inflight_empty(LOG, 16), false);
 	expect(vblk_queue_stop(rig.dev, 0, NULL), VBLK_OK);
+	expect(vblk_inflight_empty(LOG, 16), false);
 	/* polled in part: sector 0 ends here */
 	start_with_log();
 	expect(vblk_poll(rig.dev, 0, rig.req, 1), 1);
@@ -660,6 +686,7 @@ START_TEST(life__stop_keeps_what_was_not_replayed)
 	done(0, 0, VBLK_S_OK);
 	expect(vblk_queue_stop(rig.dev, 0, NULL), VBLK_OK);
 	second_life("123", 4);
+	expect(vblk_inflight_empty(LOG, 16), true);
 	/* where the driver gave up, all is forgotten */
 	first_life(4);
 	expect(poll_queue(0), 4);
@@ -757,6 +784,7 @@ static void add(TCase *tc)
 			    0, 4);
 	tcase_add_test(tc, life__registers_save_and_load);
 	tcase_add_test(tc, life__registers_and_device_agree);
+	tcase_add_test(tc, life__saved_before_the_used_index_was_read);
 	tcase_add_test(tc, life__log_layout);
 	tcase_add_test(tc, life__crash_before_the_poll);
 	tcase_add_test(tc, life__crash_between_reset_and_save);

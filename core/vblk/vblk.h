@@ -266,6 +266,9 @@ size_t vblk_inflight_size(uint16_t queue_size);
 /* The driver begins anew: the next start with this log is a fresh one. */
 void vblk_inflight_reset(struct vblk_inflight *log);
 
+/* Nothing is left to replay. The queue is stopped; queue_size: its entries. */
+bool vblk_inflight_empty(const struct vblk_inflight *log, uint16_t queue_size);
+
 /* 2.2: what is offered, and what the driver took. */
 uint64_t vblk_features(const struct vblk *dev);
 uint64_t vblk_accepted(const struct vblk *dev);

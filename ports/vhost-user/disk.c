@@ -394,10 +394,14 @@ uint16_t disk_stop_ring(struct disk *d, uint16_t q)
 {
 	struct ring *r = &d->ring[q];
 	uint16_t at = r->has_pos ? r->pos.avail : r->base;
+	struct vblk_inflight *log = log_of(d, q);
 
-	/* all is given back: whoever starts it says where */
-	if (log_of(d, q) && r->has_pos)
-		vblk_inflight_reset(log_of(d, q));
+	/*
+	 * All is given back: whoever starts it says where. What was stopped
+	 * before it replayed everything stays for the next start.
+	 */
+	if (log && r->has_pos && vblk_inflight_empty(log, (uint16_t)r->size))
+		vblk_inflight_reset(log);
 	r->started = false;
 	r->faulted = false;
 	r->has_pos = false;
