@@ -19,6 +19,8 @@ SAN  := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
 SIMARCH  := -DVBLK_ARCH_H='"sim_arch.h"' -Isim
 TSANARCH := -DVBLK_ARCH_H='"tsan_arch.h"' -Icore/test
 
+VERSION := 0.1.0
+
 # --- sources ------------------------------------------------------------------
 
 CORE     := $(sort $(wildcard core/*.c))
@@ -34,11 +36,14 @@ DEMO     := $(sort $(wildcard sim/demo/*.c))
 TEMPLATE := $(sort $(wildcard ports/template/*.c))
 VHOSTUSER := $(sort $(wildcard ports/vhost-user/*.c))
 CLIENT   := $(sort $(wildcard conformance/*.c)) # shares no code with the core
+SANDBOX  := $(addprefix ports/vhost-user/,sandbox.c test/test_sandbox.c \
+	      test/inject.c)
+INJECT   := $(addprefix ports/vhost-user/test/,inject.c inject_main.c)
 
 # --- variants -----------------------------------------------------------------
 
 VARIANTS := gcc clang gcc-san clang-san m32 tsan sim sim-clang sim-san release \
-	    release-clang cover cover-sim
+	    release-clang cover cover-sim fuzz tsan-port
 
 # Stores are tested through seams that only these four have
 STORETEST := -DSTORE_TEST
@@ -53,8 +58,12 @@ sim-clang := $(CLANG) -O2 $(SIMARCH)
 sim-san   := $(CLANG) $(SAN) -O2 $(SIMARCH)
 release   := $(GCC) -O2
 release-clang := $(CLANG) -O2
+fuzz      := $(CLANG) $(SAN) -fsanitize=fuzzer
+tsan-port := $(CLANG) -O1 -fsanitize=thread $(TSANARCH)
 cover     := $(GCC) -O0 --coverage
 cover-sim := $(GCC) -O0 --coverage $(SIMARCH)
+
+FLAGS-options.c := -DVERSION='"$(VERSION)"'
 
 CHECKLIB = $(shell pkg-config --libs check)
 
@@ -66,7 +75,8 @@ define variant
 build/$(1)/%.o: %.c Makefile
 	@mkdir -p $$(@D)
 	$$(call say,CC)$(firstword $($(1))) $(BASE) $(wordlist 2,99,$($(1))) \
-		$$(if $$(filter $$<,$(CORE)),,$(HOST)) -MMD -MP -c -o $$@ $$<
+		$$(if $$(filter $$<,$(CORE)),,$(HOST)) $$(FLAGS-$$(notdir $$<)) \
+		-MMD -MP -c -o $$@ $$<
 
 build/$(1)/core/test/%: build/$(1)/core/test/%.o \
 		$(call obj,$(1),$(CORE) $(UNITHELP))
@@ -82,6 +92,17 @@ build/$(1)/vblk-sim: $(call obj,$(1),$(CORE) $(SIM))
 build/$(1)/vblk-vhost-user: $(call obj,$(1),$(CORE) $(COMMON) $(VHOSTUSER))
 	$$(call say,LD)$($(1)) -o $$@ $$^ -luring -lseccomp -lpthread
 
+build/$(1)/fuzz_session: $(call obj,$(1),$(CORE) $(COMMON) \
+		$(filter-out %/main.c,$(VHOSTUSER)) \
+		ports/vhost-user/fuzz/fuzz_session.c)
+	$$(call say,LD)$($(1)) -o $$@ $$^ -luring -lseccomp -lpthread
+
+build/$(1)/test_sandbox: $(call obj,$(1),$(CORE) $(COMMON) $(SANDBOX))
+	$$(call say,LD)$($(1)) -o $$@ $$^ -luring -lseccomp -lpthread $$(CHECKLIB)
+
+build/$(1)/inject: $(call obj,$(1),$(INJECT))
+	$$(call say,LD)$($(1)) -o $$@ $$^
+
 build/$(1)/vblk-vhost-user-client: $(call obj,$(1),$(CLIENT))
 	$$(call say,LD)$($(1)) -o $$@ $$^ -lpthread
 
@@ -93,15 +114,21 @@ say = $(if $(V),,@$(if $(QUIET),,printf '  %s  %s\n' $(1) $@;))
 
 # --- what people type -----------------------------------------------------------
 
-.PHONY: all help demo check bench size cover lint format format-check clean
-all: build-gcc build/vblk-sim build/vblk-demo
+.PHONY: all help demo check check-vhost-user verify-all bench bench-vhost-user \
+	size cover lint format format-check clean
+all: build-gcc build/vblk-sim build/vblk-demo build/vblk-vhost-user \
+	build/vblk-vhost-user-client
 
 help:
 	@echo 'make             build the tests, the simulator and the demo'
 	@echo 'make demo        a simulated guest on a file: reads it, compares SHA-256'
 	@echo '                 DISK=path (else build/demo.img is made), WRITE=1, BREAK=1'
 	@echo 'make check       everything CI checks; ends with the count'
+	@echo 'make check-vhost-user   the vhost-user daemon: loads, crashes, guests in QEMU'
+	@echo 'make verify-all  the long run of everything; goes on where it was stopped'
 	@echo 'make bench       what a request costs the core'
+	@echo 'make bench-vhost-user   the daemon beside qemu-storage-daemon'
+	@echo 'make install     the daemon and the core as a library; DESTDIR, PREFIX'
 	@echo 'make size        code, RAM and stack on four processors, against the limits'
 	@echo 'make cover       branch coverage of the core: build/cover/index.html'
 	@echo 'make lint        clang-tidy, cppcheck, shellcheck'
@@ -116,10 +143,27 @@ demo:
 	@$(MAKE) -s --no-print-directory build/vblk-demo
 	@DISK='$(DISK)' WRITE='$(WRITE)' BREAK='$(BREAK)' tools/demo
 
+suites = $(foreach s,$(1),'$s=make --no-print-directory -kj$$(nproc) $s \
+	V=$(V) QUIET=1')
+
 check:
 	@tools/deps check
-	@tools/run-tests $(foreach s,$(SUITES),'$s=make --no-print-directory \
-		-kj$$(nproc) $s V=$(V) QUIET=1')
+	@tools/run-tests $(call suites,$(SUITES))
+
+check-vhost-user:
+	@tools/deps check-vhost-user
+	@tools/run-tests --as=vhost-user $(call suites,$(SUITES-vhost-user))
+
+verify-all:
+	@tools/deps check-vhost-user
+	@tools/verify-all
+
+bench-vhost-user:
+	@tools/deps check-vhost-user
+	@$(MAKE) -s --no-print-directory build/release/vblk-vhost-user \
+		build/release/vblk-vhost-user-client
+	@ports/vhost-user/test/bench --daemon=build/release/vblk-vhost-user \
+		--client=build/release/vblk-vhost-user-client $(BENCH)
 
 bench:
 	@tools/deps bench
@@ -149,11 +193,15 @@ clean:
 
 # --- suites of make check ---------------------------------------------------------
 
+# Each part of CI has its suites
 SUITES := build-gcc build-clang headers \
 	  unit-gcc unit-clang unit-gcc-san unit-clang-san unit-m32 threads \
 	  store-gcc-san store-clang-san sim-smoke sim-smoke-san sim-run \
 	  mutants coverage template symbols size licence docs
-.PHONY: $(filter-out size,$(SUITES))
+SUITES-vhost-user := vhost-user-cli vhost-user-clients vhost-user-clients-san \
+	vhost-user-clients-tsan vhost-user-sandbox vhost-user-fuzz \
+	vhost-user-install vhost-user-guests
+.PHONY: $(filter-out size,$(SUITES)) $(SUITES-vhost-user)
 
 # Sanitizers of this age lose their way where the kernel spreads addresses wider
 # than they were built for; without randomization they do not.
@@ -227,6 +275,42 @@ licence:
 docs:
 	@tools/one-request-check
 
+# --- suites of make check-vhost-user ------------------------------------------------
+
+VHU    := ports/vhost-user/test
+DAEMON  = build/$(1)/vblk-vhost-user
+FRONT  := build/release/vblk-vhost-user-client
+
+vhost-user-cli: $(call DAEMON,release) $(call DAEMON,release-clang) $(FRONT)
+	$(VHU)/cli $< $(FRONT)
+
+vhost-user-clients: $(call DAEMON,release) $(FRONT)
+	$(VHU)/clients $^
+
+vhost-user-clients-san: $(call DAEMON,clang-san) $(FRONT)
+	$(PLAIN) $(VHU)/clients $^ --short
+
+vhost-user-clients-tsan: $(call DAEMON,tsan-port) $(FRONT)
+	$(PLAIN) $(VHU)/clients $^ --short
+
+vhost-user-sandbox: build/gcc/test_sandbox build/gcc/inject \
+		$(call DAEMON,release) $(FRONT)
+	build/gcc/test_sandbox
+	$(VHU)/sandbox $(wordlist 2,4,$^)
+
+vhost-user-fuzz: build/fuzz/fuzz_session
+	$(VHU)/../fuzz/run $< $(FUZZ_SECONDS)
+
+vhost-user-install: build/release/vblk-vhost-user build/libvblk.a
+	$(VHU)/install
+
+# Two Linux guests and a firmware; `make verify-all` boots all of them
+vhost-user-guests: $(call DAEMON,release)
+	$(VHU)/guests/run --daemon=$< $(GUESTS)
+
+FUZZ_SECONDS ?= 30
+GUESTS ?= linux_q35_pci linux_arm64_mmio uboot_x86_transitional
+
 # --- coverage ---------------------------------------------------------------------
 
 cover:
@@ -237,6 +321,61 @@ cover:
 cover-run: $(call units,cover) build/cover-sim/vblk-sim
 	build/cover-sim/vblk-sim --smoke
 	$(call run,$(call units,cover))
+
+# --- make install ---------------------------------------------------------------
+#
+# The daemon with its man page, units and description for management software,
+# and the core as a library for embedders. DESTDIR for packagers; PREFIX, BINDIR,
+# LIBDIR, INCLUDEDIR, MANDIR, DATADIR, UNITDIR say where. Nothing is enabled.
+
+PREFIX     ?= /usr/local
+BINDIR     ?= $(PREFIX)/bin
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DATADIR    ?= $(PREFIX)/share
+MANDIR     ?= $(DATADIR)/man
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+INSTALL    ?= install
+INSTALLED  := ports/vhost-user/install
+
+# What @NAME@ stands for in the .in files
+FILL = sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@PREFIX@|$(PREFIX)|g' \
+	   -e 's|@BINDIR@|$(BINDIR)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' \
+	   -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|g'
+
+build/libvblk.a: $(call obj,release,$(CORE))
+	@rm -f $@
+	$(call say,AR)$(AR) rcs $@ $^
+
+.PHONY: install
+install: build/release/vblk-vhost-user build/libvblk.a
+	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBDIR)/pkgconfig' \
+		'$(DESTDIR)$(INCLUDEDIR)/vblk' '$(DESTDIR)$(MANDIR)/man1' \
+		'$(DESTDIR)$(DATADIR)/qemu/vhost-user' '$(DESTDIR)$(UNITDIR)'
+	$(INSTALL) -m 755 build/release/vblk-vhost-user '$(DESTDIR)$(BINDIR)'
+	$(INSTALL) -m 644 build/libvblk.a '$(DESTDIR)$(LIBDIR)'
+	$(INSTALL) -m 644 $(HEADERS) '$(DESTDIR)$(INCLUDEDIR)/vblk'
+	$(INSTALL) -m 644 $(INSTALLED)/vblk-vhost-user.1 '$(DESTDIR)$(MANDIR)/man1'
+	$(INSTALL) -m 644 '$(INSTALLED)/vblk-vhost-user@.socket' \
+		'$(DESTDIR)$(UNITDIR)'
+	$(FILL) '$(INSTALLED)/vblk-vhost-user@.service.in' \
+		>'$(DESTDIR)$(UNITDIR)/vblk-vhost-user@.service'
+	$(FILL) $(INSTALLED)/vblk.pc.in >'$(DESTDIR)$(LIBDIR)/pkgconfig/vblk.pc'
+	$(FILL) -e '/^#/d' $(INSTALLED)/50-vblk.json.in \
+		>'$(DESTDIR)$(DATADIR)/qemu/vhost-user/50-vblk.json'
+	chmod 644 '$(DESTDIR)$(UNITDIR)/vblk-vhost-user@.service' \
+		'$(DESTDIR)$(LIBDIR)/pkgconfig/vblk.pc' \
+		'$(DESTDIR)$(DATADIR)/qemu/vhost-user/50-vblk.json'
+
+.PHONY: uninstall
+uninstall:
+	rm -f '$(DESTDIR)$(BINDIR)/vblk-vhost-user' '$(DESTDIR)$(LIBDIR)/libvblk.a' \
+		'$(DESTDIR)$(LIBDIR)/pkgconfig/vblk.pc' \
+		'$(DESTDIR)$(MANDIR)/man1/vblk-vhost-user.1' \
+		'$(DESTDIR)$(UNITDIR)/vblk-vhost-user@.service' \
+		'$(DESTDIR)$(UNITDIR)/vblk-vhost-user@.socket' \
+		'$(DESTDIR)$(DATADIR)/qemu/vhost-user/50-vblk.json'
+	rm -rf '$(DESTDIR)$(INCLUDEDIR)/vblk'
 
 # ----------------------------------------------------------------------------------
 
@@ -252,4 +391,4 @@ $(foreach v,$(VARIANTS),$(eval $(call variant,$v)))
 
 .SECONDARY:
 -include $(wildcard $(addprefix build/*/,core/*.d core/test/*.d sim/*.d \
-	sim/demo/*.d ports/*/*.d ports/*/test/*.d conformance/*.d))
+	sim/demo/*.d ports/*/*.d ports/*/*/*.d conformance/*.d))

@@ -15,7 +15,6 @@
 #define IOMMU_SIZE_MAX 65536u
 #define SLOTS          128u     /* requests in flight on a queue */
 #define STORE_DEPTH    128u     /* on a lane */
-#define LOCK_WAIT_MS   2000u    /* until who was killed is gone */
 #define LOG_ALIGN      64u      /* of a queue's part of the in-flight region */
 #define LOG_SHIFT      15u      /* 8 pages in a byte of the dirty bitmap */
 #define WINDOW         (UINT64_C(1) << LOG_SHIFT)
@@ -496,7 +495,7 @@ static struct store_file_options file_options(struct disk *d)
 					.engine = o->aio,
 					.depth = STORE_DEPTH,
 					.block_size = o->block_size,
-					.lock_wait_ms = LOCK_WAIT_MS,
+					.lock_wait_ms = DISK_LOCK_WAIT_MS,
 					.log = say,
 					.log_ctx = d->name };
 

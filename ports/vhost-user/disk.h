@@ -19,6 +19,8 @@
 #include "memory.h"
 #include "options.h"
 
+#define DISK_LOCK_WAIT_MS 2000u /* until who was killed lets go of an image */
+
 struct ring {                   /* a queue, as the front end describes it */
 	uint32_t size;
 	struct msg_vring_addr addr;

@@ -80,6 +80,32 @@ static int listen_all(struct program *p)
 	return 0;
 }
 
+/*
+ * Who uses an image already is found in /proc, which the sandbox closes: so
+ * each one is opened once before.
+ */
+static int look_at_images(struct program *p)
+{
+	for (unsigned i = 0; i < p->n; i++) {
+		const struct disk_options *o = &p->options.disk[i];
+		const struct store_file_options f = {
+			.path = o->blk_file,
+			.read_only = o->read_only,
+			.engine = STORE_INLINE,
+			.block_size = o->block_size,
+			.lock_wait_ms = DISK_LOCK_WAIT_MS
+		};
+		struct store *s;
+
+		if (!f.path)
+			continue;
+		if (store_file_open(&s, &f, p->why, sizeof(p->why)))
+			return -1;
+		store_close(s);
+	}
+	return 0;
+}
+
 /* The directory of a path; allocated, for the life of the program. */
 static const char *dir_of(const char *path)
 {
@@ -144,6 +170,8 @@ static int start(struct program *p)
 		return -1;
 	}
 	if (listen_all(p))
+		return -1;
+	if (look_at_images(p))
 		return -1;
 	watch_images(p);
 	if (p->options.sandbox && enter_files(p))

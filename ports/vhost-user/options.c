@@ -13,8 +13,8 @@
 
 #define PROGRAM    "vblk-vhost-user"
 #define VALUE_MAX  4096u        /* bytes of one value in --export */
-#define QUEUE_SIZE 256u
-#define QUEUE_SIZE_MAX 1024u
+#define QUEUE_SIZE 1024u      /* what QEMU tells virtio-mmio drivers */
+#define QUEUE_SIZE_MAX 32768u
 #define POLL_US_MAX    1000000u
 #define JITTER_US_MAX  1000000u
 #define STATS_S_MAX    86400u
@@ -162,7 +162,7 @@ static const struct {
 	[NUM_QUEUES] = { "num-queues", "N", "virtqueues, 1 to 16 (processors "
 			 "of this machine)" },
 	[QUEUE_SIZE_KEY] = { "queue-size", "N", "entries of a virtqueue at "
-			     "most, to 1024 (256)" },
+			     "most, to 32768 (1024)" },
 	[THREADS] = { "threads", "N", "threads that serve the queues (one "
 		      "each)" },
 	[CACHE] = { "cache", "MODE", "writeback, writethrough, or none: past "
