@@ -28,7 +28,8 @@ static struct uring *state(const struct file *f)
 	return f->engine_state;
 }
 
-static const uint8_t needed[] = { IORING_OP_NOP, IORING_OP_READV,
+static const uint8_t needed[] = { IORING_OP_NOP,    IORING_OP_READ,
+				  IORING_OP_WRITE,  IORING_OP_READV,
 				  IORING_OP_WRITEV, IORING_OP_FSYNC,
 				  IORING_OP_FALLOCATE };
 
@@ -122,10 +123,22 @@ static void uring_start(struct file *f, struct op *op)
 	switch (io->kind) {
 	case IO_NONE: io_uring_prep_nop(sqe); break;
 	case IO_READ:
+		if (io->iovs == 1) {
+			io_uring_prep_read(sqe, io->fd, io->iov->iov_base,
+					   (unsigned)io->iov->iov_len, io->off);
+			break;
+		}
 		io_uring_prep_readv2(sqe, io->fd, io->iov, io->iovs, io->off,
 				     io->flags);
 		break;
 	case IO_WRITE:
+		if (io->iovs == 1) {
+			io_uring_prep_write(sqe, io->fd, io->iov->iov_base,
+					    (unsigned)io->iov->iov_len,
+					    io->off);
+			sqe->rw_flags = io->flags;
+			break;
+		}
 		io_uring_prep_writev2(sqe, io->fd, io->iov, io->iovs, io->off,
 				      io->flags);
 		break;
