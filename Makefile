@@ -156,7 +156,7 @@ check-vhost-user:
 
 verify-all:
 	@tools/deps check-vhost-user
-	@tools/verify-all
+	@tools/verify-all $(STEPS)
 
 bench-vhost-user:
 	@tools/deps check-vhost-user

@@ -144,7 +144,8 @@ int store_reap(struct store *s, struct store_done *out, size_t max,
 /*
  * Poll it for POLLIN, level-triggered: then store_reap has something, perhaps
  * only a step of a request (reap returns 0). -1: none, reap after each submit,
- * until it returns 0 (RAM, an image in memory). The descriptor is the store's: neither read nor close it.
+ * until it returns 0 (RAM, an image in memory). The descriptor is the store's:
+ * neither read nor close it.
  */
 int store_fd(struct store *s);
 

@@ -19,7 +19,7 @@
 #include "memory.h"
 #include "options.h"
 
-#define DISK_LOCK_WAIT_MS 2000u /* until who was killed lets go of an image */
+#define DISK_LOCK_WAIT_MS 2000u /* for the locks of who was killed */
 
 struct ring {                   /* a queue, as the front end describes it */
 	uint32_t size;
@@ -55,7 +55,7 @@ struct disk {
 	struct shared inflight;
 	uint16_t inflight_queues, inflight_size; /* size: entries of a queue */
 	struct iotlb iotlb;
-	uint8_t  dirty[DISK_REGIONS];   /* of on-demand regions, a window each */
+	uint8_t  dirty[DISK_REGIONS]; /* of on-demand regions, a window each */
 	uint64_t dirty_used[DISK_REGIONS / 64u];
 
 	/* asks the front end for a translation (session.c) */

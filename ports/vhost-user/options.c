@@ -12,7 +12,6 @@
 #include "vblk/vblk.h"
 
 #define PROGRAM    "vblk-vhost-user"
-#define VALUE_MAX  4096u        /* bytes of one value in --export */
 #define QUEUE_SIZE 1024u      /* what QEMU tells virtio-mmio drivers */
 #define QUEUE_SIZE_MAX 32768u
 #define POLL_US_MAX    1000000u
@@ -273,20 +272,21 @@ static enum key find(const char *text, size_t len, enum key most)
 	return KEYS;
 }
 
-/* One KEY[=VALUE] with its comma, doubled commas halved. Allocated. */
-static char *item(const char **at)
+/*
+ * One KEY[=VALUE] from *at, to its comma, to *to; doubled commas are halved, so
+ * it is never longer than it was.
+ */
+static char *item(const char **at, char **to)
 {
-	char *out = malloc(VALUE_MAX);
-	size_t n = 0;
+	char *start = *to;
 
-	for (; out && **at && n < VALUE_MAX - 1u; (*at)++) {
+	for (; **at; (*at)++) {
 		if (**at == ',' && *++*at != ',')
 			break;
-		out[n++] = **at;
+		*(*to)++ = **at;
 	}
-	if (out)
-		out[n] = '\0';
-	return out;
+	*(*to)++ = '\0';
+	return start;
 }
 
 static enum verdict set_item(struct disk_options *d, char *text)
@@ -304,17 +304,15 @@ static enum verdict set_item(struct disk_options *d, char *text)
 	return set_disk(d, k, eq ? eq + 1 : "");
 }
 
-/* Values live as long as the program. */
-static enum verdict set_export(struct disk_options *d, const char *list)
+/* text holds the values from now on. */
+static enum verdict set_export(struct disk_options *d, const char *list,
+			       char text[EXPORT_BYTES])
 {
-	while (*list) {
-		char *text = item(&list);
-
-		if (!text)
-			return bad("out of memory");
-		if (set_item(d, text) == BAD)
+	if (strlen(list) >= EXPORT_BYTES - 1u)
+		return bad("--export: is longer than %u bytes", EXPORT_BYTES);
+	while (*list)
+		if (set_item(d, item(&list, &text)) == BAD)
 			return BAD;
-	}
 	return GOOD;
 }
 
@@ -413,8 +411,10 @@ static enum verdict pass(struct options *o, struct disk_options *common,
 			if (o->disks == DISKS_MAX)
 				return bad("more than %u disks", DISKS_MAX);
 			o->disk[o->disks] = *common;
-			if (set_export(&o->disk[o->disks++], v) == BAD)
+			if (set_export(&o->disk[o->disks], v,
+				       o->text[o->disks]) == BAD)
 				return BAD;
+			o->disks++;
 			continue;
 		}
 		if (k == HELP || k == VERSION_KEY || k == CAPABILITIES) {

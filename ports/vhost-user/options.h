@@ -17,6 +17,7 @@
 #define DISK_NAME     64u       /* bytes, with the NUL */
 #define DISK_REGIONS  512u      /* of the core's table: MEMORY_SLOTS and more */
 #define SERIAL_BYTES  20u
+#define EXPORT_BYTES  8192u    /* of one --export */
 
 enum cache_mode { CACHE_WRITEBACK, CACHE_WRITETHROUGH, CACHE_NONE };
 
@@ -41,6 +42,7 @@ struct disk_options {
 
 struct options {
 	struct disk_options disk[DISKS_MAX];
+	char     text[DISKS_MAX][EXPORT_BYTES]; /* where their values lie */
 	unsigned disks;
 	unsigned stats_s;       /* 0: only when asked */
 	enum log_level level;

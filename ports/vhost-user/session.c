@@ -643,7 +643,7 @@ static bool dispatch(struct session *s, struct message *m)
 	const struct rule *rule = id < REQUESTS && rules[id].handle ? &rules[id]
 								    : NULL;
 	const char *why = improper(s, m, rule);
-	enum outcome r = why ? REFUSED : rule->handle(s, m, &why);
+	enum outcome r = why || !rule ? REFUSED : rule->handle(s, m, &why);
 	bool asked = m->head.flags & MSG_NEED_REPLY &&
 		     s->protocol & PROTOCOL_REPLY_ACK;
 
