@@ -411,8 +411,11 @@ uint16_t disk_stop_ring(struct disk *d, uint16_t q)
 void disk_reset(struct disk *d)
 {
 	for (uint16_t q = 0; q < d->config.num_queues; q++) {
+		/*
+		 * Where it stood is kept: QEMU 7.2 resets the status and then
+		 * asks for it, to migrate or to go on after a pause.
+		 */
 		(void)disk_stop_ring(d, q);
-		d->ring[q].base = 0;
 		d->ring[q].enabled = !(d->features &
 				       VHOST_USER_F_PROTOCOL_FEATURES);
 	}
