@@ -276,6 +276,19 @@ static void ring_fault(struct disk *d, uint16_t q, const char *what)
 	d->told_fault = true;
 }
 
+/* QEMU's virtio-mmio has queues of 1024 and asks for a log of queue-size. */
+static void tell_unlogged(struct disk *d, uint16_t q)
+{
+	if (!d->inflight.at || log_of(d, q) || d->told_unlogged)
+		return;
+	d->told_unlogged = true;
+	log_line(LOG_WARNING, d->name,
+		 "queue %u of %u is larger than the in-flight log of %u that "
+		 "the front end gave: what is in flight in a crash is lost; "
+		 "raise the queue size of its device",
+		 q, d->ring[q].size, d->inflight_size);
+}
+
 static bool ring_start(struct disk *d, uint16_t q)
 {
 	struct ring *r = &d->ring[q];
@@ -290,8 +303,10 @@ static bool ring_start(struct disk *d, uint16_t q)
 		return false;
 	}
 	if (vblk_queue_start(d->dev, q, &addr, r->has_pos ? &r->pos : &from,
-			     log_of(d, q)) == VBLK_OK)
+			     log_of(d, q)) == VBLK_OK) {
+		tell_unlogged(d, q);
 		return true;
+	}
 	ring_fault(d, q,
 		   "its size or alignment breaks virtio 1.4, 2.7, or "
 		   "its in-flight log is of another queue");
@@ -442,7 +457,7 @@ void disk_forget(struct disk *d)
 	iotlb_clear(&d->iotlb);
 	d->inflight_queues = d->inflight_size = 0;
 	d->features = 0;
-	d->told_fault = false;
+	d->told_fault = d->told_unlogged = false;
 }
 
 bool disk_needs_reset(const struct disk *d)

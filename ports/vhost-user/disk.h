@@ -61,7 +61,7 @@ struct disk {
 	/* asks the front end for a translation (session.c) */
 	void   (*ask)(void *ctx, uint64_t iova, uint32_t perm);
 	void    *ask_ctx;
-	bool     told_fault;    /* said in the log of this connection */
+	bool     told_fault, told_unlogged; /* in the log, of this connection */
 };
 
 /* Stores, device and lanes; 0, or -1 and one line in why. */

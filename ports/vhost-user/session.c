@@ -14,6 +14,8 @@
 	 PROTOCOL_BACKEND_REQ | PROTOCOL_CONFIG | PROTOCOL_RESET_DEVICE | \
 	 PROTOCOL_MEM_SLOTS | PROTOCOL_STATUS)
 
+#define MESSAGES 64u            /* until other events have their turn */
+
 enum outcome {
 	DONE,                   /* acknowledged if that was asked for */
 	REPLIED,
@@ -527,10 +529,14 @@ static void ask(void *ctx, uint64_t iova, uint32_t perm)
 void session_back(struct session *s)
 {
 	const char *why = "";
-	enum channel_result r;
+	enum channel_result r = CHANNEL_MORE;
 
-	while ((r = channel_receive(&s->back, &why)) == CHANNEL_MESSAGE) {
+	for (unsigned i = 0; i < MESSAGES; i++) {
 		const struct message *m = &s->back.in;
+
+		r = channel_receive(&s->back, &why);
+		if (r != CHANNEL_MESSAGE)
+			break;
 
 		if (m->head.request == BACKEND_IOTLB &&
 		    m->head.flags & MSG_REPLY && m->head.size == 8) {
@@ -540,8 +546,11 @@ void session_back(struct session *s)
 		}
 		channel_next(&s->back);
 	}
-	if (r != CHANNEL_MORE)
-		channel_close(&s->back);
+	if (r != CHANNEL_CLOSED && r != CHANNEL_BROKEN)
+		return;
+	disk_pause(s->disk);    /* the lane may be asking */
+	channel_close(&s->back);
+	disk_go(s->disk);
 }
 
 void session_config_changed(struct session *s)
@@ -666,11 +675,15 @@ static bool dispatch(struct session *s, struct message *m)
 bool session_front(struct session *s)
 {
 	const char *why = "";
-	enum channel_result r;
+	enum channel_result r = CHANNEL_MORE;
 
-	while ((r = channel_receive(&s->front, &why)) == CHANNEL_MESSAGE) {
-		bool goes_on = dispatch(s, &s->front.in);
+	for (unsigned i = 0; i < MESSAGES; i++) {
+		bool goes_on;
 
+		r = channel_receive(&s->front, &why);
+		if (r != CHANNEL_MESSAGE)
+			break;
+		goes_on = dispatch(s, &s->front.in);
 		channel_next(&s->front);
 		if (!goes_on)
 			return false;
@@ -678,7 +691,7 @@ bool session_front(struct session *s)
 	if (r == CHANNEL_BROKEN)
 		log_line(LOG_WARNING, s->disk->name,
 			 "the front end's connection broke: %s", why);
-	return r == CHANNEL_MORE;
+	return r == CHANNEL_MORE || r == CHANNEL_MESSAGE;
 }
 
 void session_open(struct session *s, struct disk *d, int fd)

@@ -27,7 +27,7 @@ void session_open(struct session *s, struct disk *d, int fd);
 /* Drains, and forgets what the front end said. */
 void session_close(struct session *s);
 
-/* All that is there to read. False: the connection is over. */
+/* A number of what is there to read. False: the connection is over. */
 bool session_front(struct session *s);  /* front.fd is readable */
 void session_back(struct session *s);   /* back.fd is readable */
 
