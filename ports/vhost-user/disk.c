@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "disk.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #define STORE_DEPTH    128u     /* on a lane */
 #define LOG_ALIGN      64u      /* of a queue's part of the in-flight region */
 #define LOG_SHIFT      15u      /* 8 pages in a byte of the dirty bitmap */
+#define PAGE           4096u
 #define WINDOW         (UINT64_C(1) << LOG_SHIFT)
 #define NO_WINDOW      (UINT64_C(1) << 63)
 
@@ -119,36 +121,40 @@ static void add_regions(struct disk *d)
 
 /* --- memory on demand ----------------------------------------------------- */
 
-static uint8_t *dirty_take(struct disk *d)
+/*
+ * The bits of a region that is dirtied, by its own addresses, and where those
+ * pages are in the log, by the guest's.
+ */
+static uint8_t *dirty_take(struct disk *d, const struct vblk_region *r)
 {
 	for (unsigned i = 0; i < DISK_REGIONS; i++) {
-		uint64_t bit = UINT64_C(1) << i % 64u;
+		struct window *w = &d->window[i];
 
-		if (d->dirty_used[i / 64u] & bit)
+		if (w->used)
 			continue;
-		d->dirty_used[i / 64u] |= bit;
-		d->dirty[i] = 0;
-		return &d->dirty[i];
+		*w = (struct window){ .used = true };
+		for (uint64_t at = 0; at < r->len; at += PAGE) {
+			uint64_t iova = r->gpa + at;
+
+			w->gpa[iova / PAGE % 8u] = iotlb_gpa(&d->iotlb, iova);
+		}
+		return &w->bits;
 	}
 	return NULL;
 }
 
-/* Eight pages of a window to the log, at their real addresses. */
 static void dirty_give(struct disk *d, const struct vblk_region *r)
 {
-	size_t i = (size_t)(r->dirty - d->dirty);
+	struct window *w = (void *)(r->dirty - offsetof(struct window, bits));
 
-	d->dirty_used[i / 64u] &= ~(UINT64_C(1) << i % 64u);
+	w->used = false;
 	for (unsigned p = 0; p < 8u && logging(d); p++) {
-		uint64_t gpa, iova = (r->gpa & ~(WINDOW - 1u)) + p * 4096u;
+		uint64_t gpa = w->gpa[p];
 
-		if (!(d->dirty[i] >> p & 1u))
-			continue;
-		gpa = iotlb_gpa(&d->iotlb, iova);
-		if (gpa >> LOG_SHIFT < d->log.size)
+		if (w->bits >> p & 1u && gpa >> LOG_SHIFT < d->log.size)
 			(void)__atomic_fetch_or(
 				&d->log.at[gpa >> LOG_SHIFT],
-				(uint8_t)(1u << (gpa >> 12u & 7u)),
+				(uint8_t)(1u << (gpa / PAGE & 7u)),
 				__ATOMIC_RELAXED);
 	}
 }
@@ -164,16 +170,20 @@ static int map(void *ctx, const struct vblk_range *want,
 {
 	struct disk *d = of(ctx);
 	bool ask;
-	int r = iotlb_map(&d->iotlb, want, logging(d) ? WINDOW : NO_WINDOW, out,
-			  &ask);
+	int r;
 
-	if (ask)
-		d->ask(d->ask_ctx, want->gpa & ~UINT64_C(4095), want->perm);
+	(void)pthread_mutex_lock(&d->lock);
+	r = iotlb_map(&d->iotlb, want, logging(d) ? WINDOW : NO_WINDOW, out,
+		      &ask);
 	if (r == VBLK_OK && logging(d)) {
-		out->dirty = dirty_take(d);
+		out->dirty = dirty_take(d, out);
 		if (!out->dirty)
-			return VBLK_EBUSY;
+			r = VBLK_EBUSY;
 	}
+	(void)pthread_mutex_unlock(&d->lock);
+	if (ask)
+		d->ask(d->ask_ctx, want->gpa & ~(uint64_t)(PAGE - 1u),
+		       want->perm);
 	return r;
 }
 
@@ -350,7 +360,6 @@ void disk_pause(struct disk *d)
 		if (vblk_queue_stop(d->dev, q, &r->pos) != VBLK_OK)
 			abort();
 		r->has_pos = true;
-		signal_fd(r->call);     /* stopping may have published */
 	}
 	if (translated(d))
 		unmap_all(d);
@@ -393,6 +402,27 @@ void disk_go(struct disk *d)
 			translated(d) ? &hal_demand : &hal_whole, d->lane[i],
 			share(d, i, started), polled, port);
 	d->running = started != 0;
+}
+
+bool disk_translate(struct disk *d, const struct msg_iotlb *u)
+{
+	bool good;
+
+	(void)pthread_mutex_lock(&d->lock);
+	good = iotlb_update(&d->iotlb, &d->memory, u);
+	(void)pthread_mutex_unlock(&d->lock);
+	if (d->running)
+		lane_wake(d->lane[0]);
+	return good;
+}
+
+void disk_translated(struct disk *d, bool refused)
+{
+	(void)pthread_mutex_lock(&d->lock);
+	iotlb_answered(&d->iotlb, refused);
+	(void)pthread_mutex_unlock(&d->lock);
+	if (d->running)
+		lane_wake(d->lane[0]);
 }
 
 void ring_exchange(int *fd, int to)

@@ -34,6 +34,12 @@ struct ring {                   /* a queue, as the front end describes it */
 	bool     faulted;       /* not again before it was stopped or reset */
 };
 
+struct window {                 /* the dirty bits of a region on demand */
+	bool     used;
+	uint8_t  bits;          /* of eight pages */
+	uint64_t gpa[8];        /* where those are */
+};
+
 struct disk {
 	const struct disk_options *options;
 	char     name[DISK_NAME];
@@ -45,7 +51,8 @@ struct disk {
 	unsigned lanes;
 	int      event;         /* eventfd: disk_attend has something to do */
 	bool     running;
-	pthread_mutex_t lock;   /* dev is made anew; who reads statistics */
+	pthread_mutex_t lock;   /* of dev, which is made anew, against who reads
+				 * statistics; of iotlb against the lane */
 
 	/* what the front end said */
 	uint64_t features;      /* virtio's and vhost's */
@@ -55,8 +62,7 @@ struct disk {
 	struct shared inflight;
 	uint16_t inflight_queues, inflight_size; /* size: entries of a queue */
 	struct iotlb iotlb;
-	uint8_t  dirty[DISK_REGIONS]; /* of on-demand regions, a window each */
-	uint64_t dirty_used[DISK_REGIONS / 64u];
+	struct window window[DISK_REGIONS];
 
 	/* asks the front end for a translation (session.c) */
 	void   (*ask)(void *ctx, uint64_t iova, uint32_t perm);
@@ -86,6 +92,12 @@ void disk_reset(struct disk *d);
 
 /* Forgets all that the front end said. */
 void disk_forget(struct disk *d);
+
+/* A translation came: running or paused. False: it is refused. */
+bool disk_translate(struct disk *d, const struct msg_iotlb *u);
+
+/* The answer to the oldest question. */
+void disk_translated(struct disk *d, bool refused);
 
 /* A descriptor of a ring: closes the one that is there. Paused. */
 void ring_exchange(int *fd, int to);

@@ -2,8 +2,8 @@
 /*
  * Where the driver's addresses go through an IOMMU that the front end plays
  * (ACCESS_PLATFORM): translations it gave us, and misses it was told of. The
- * control thread changes it while the lane is paused; the lane looks up and
- * asks.
+ * control thread adds to it while the lane looks up and asks, under the disk's
+ * lock, and takes away while the lane is paused.
  */
 #ifndef IOTLB_H
 #define IOTLB_H

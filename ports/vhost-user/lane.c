@@ -425,13 +425,18 @@ void *lane_owner(const struct lane *l)
 	return l->config.owner;
 }
 
-void lane_pause(struct lane *l)
+void lane_wake(struct lane *l)
 {
 	const uint64_t one = 1;
 
-	atomic_store(&l->pause, true);
 	if (write(l->wake, &one, sizeof(one)) < 0)
 		return;         /* it is awake */
+}
+
+void lane_pause(struct lane *l)
+{
+	atomic_store(&l->pause, true);
+	lane_wake(l);
 }
 
 void lane_paused(struct lane *l)

@@ -62,6 +62,9 @@ void *lane_owner(const struct lane *l);
 
 /* --- while running -------------------------------------------------------- */
 
+/* What its queues wait for may be there: it looks again. */
+void lane_wake(struct lane *l);
+
 /* Asks for a pause; the lane finishes what is in flight. */
 void lane_pause(struct lane *l);
 

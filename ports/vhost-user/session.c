@@ -494,14 +494,14 @@ static enum outcome iotlb_msg(struct session *s, struct message *m,
 	const struct msg_iotlb *u = &m->body.iotlb;
 	struct disk *d = s->disk;
 
-	disk_pause(d);
 	switch (u->type) {
 	case IOTLB_UPDATE:
-		if (iotlb_update(&d->iotlb, &d->memory, u))
+		if (disk_translate(d, u))
 			return DONE;
 		*why = "it translates to no memory, or not in pages";
 		return REFUSED;
 	case IOTLB_INVALIDATE:
+		disk_pause(d);
 		iotlb_invalidate(&d->iotlb, u->iova, u->size);
 		return DONE;
 	default: *why = "it is neither UPDATE nor INVALIDATE"; return REFUSED;
@@ -539,11 +539,8 @@ void session_back(struct session *s)
 			break;
 
 		if (m->head.request == BACKEND_IOTLB &&
-		    m->head.flags & MSG_REPLY && m->head.size == 8) {
-			disk_pause(s->disk);
-			iotlb_answered(&s->disk->iotlb, m->body.u64 != 0);
-			disk_go(s->disk);
-		}
+		    m->head.flags & MSG_REPLY && m->head.size == 8)
+			disk_translated(s->disk, m->body.u64 != 0);
 		channel_next(&s->back);
 	}
 	if (r != CHANNEL_CLOSED && r != CHANNEL_BROKEN)
