@@ -278,6 +278,8 @@ static void ring_fault(struct disk *d, uint16_t q, const char *what)
 
 	r->faulted = true;
 	signal_fd(r->err);
+	d->news = true;         /* disk_attend tells the front end */
+	signal_fd(d->event);
 	if (!d->told_fault)
 		log_line(LOG_WARNING, d->name,
 			 "queue %u is stopped: %s; the driver must reset the "
@@ -323,10 +325,9 @@ static bool ring_start(struct disk *d, uint16_t q)
 	return false;
 }
 
-static bool note_faults(struct disk *d)
+static void note_faults(struct disk *d)
 {
 	const char *section = vblk_guest_fault(d->dev);
-	bool news = false;
 	char what[80];
 
 	(void)snprintf(what, sizeof(what), "the guest broke virtio 1.4, %s",
@@ -335,9 +336,7 @@ static bool note_faults(struct disk *d)
 		if (d->ring[q].faulted || !vblk_queue_faulted(d->dev, q))
 			continue;
 		ring_fault(d, q, what);
-		news = true;
 	}
-	return news;
 }
 
 /* --- pause and go --------------------------------------------------------- */
@@ -350,7 +349,7 @@ void disk_pause(struct disk *d)
 		lane_pause(d->lane[i]);
 	for (unsigned i = 0; i < d->lanes; i++)
 		lane_paused(d->lane[i]);
-	(void)note_faults(d);
+	note_faults(d);
 	for (uint16_t q = 0; q < d->config.num_queues; q++) {
 		struct ring *r = &d->ring[q];
 
@@ -500,16 +499,19 @@ bool disk_needs_reset(const struct disk *d)
 
 bool disk_attend(struct disk *d)
 {
-	bool news = note_faults(d);
+	bool news;
 
-	if (!memory_check(&d->memory))
-		return news;
-	log_line(LOG_WARNING, d->name,
-		 "the front end shrank guest memory that it shares; it is not "
-		 "used any more");
-	disk_pause(d);
-	disk_go(d);
-	return true;
+	note_faults(d);
+	if (memory_check(&d->memory)) {
+		log_line(LOG_WARNING, d->name,
+			 "the front end shrank guest memory that it shares; it "
+			 "is not used any more");
+		disk_pause(d);
+		disk_go(d);
+	}
+	news = d->news;
+	d->news = false;
+	return news;
 }
 
 bool disk_refresh(struct disk *d)

@@ -67,6 +67,7 @@ struct disk {
 	/* asks the front end for a translation (session.c) */
 	void   (*ask)(void *ctx, uint64_t iova, uint32_t perm);
 	void    *ask_ctx;
+	bool     news;          /* the device needs a reset since it was told */
 	bool     told_fault, told_unlogged; /* in the log, of this connection */
 };
 

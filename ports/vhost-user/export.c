@@ -242,6 +242,8 @@ static void *serve(void *arg)
 		if (fd >= 0)
 			converse(e, fd);
 	}
+	/* here: a front end that holds up its disk holds up no other */
+	disk_close(&e->disk);
 	return NULL;
 }
 
@@ -294,13 +296,18 @@ static void remove_socket(const struct export *e)
 		(void)unlinkat(e->dir, slash ? slash + 1 : path, 0);
 }
 
+void export_quit(struct export *e)
+{
+	if (e->runs)
+		tell(e, &e->quit);
+}
+
 void export_end(struct export *e)
 {
-	if (e->runs) {
-		tell(e, &e->quit);
+	export_quit(e);
+	if (e->runs)
 		(void)pthread_join(e->thread, NULL);
-	}
-	if (e->opened)
+	else if (e->opened)
 		disk_close(&e->disk);
 	if (e->bound)
 		remove_socket(e);

@@ -26,6 +26,9 @@ int export_run(struct export *e, char *why, size_t why_size);
 /* Any thread: look at the image again. */
 void export_refresh(struct export *e);
 
+/* Asks for the end; export_end waits for it. */
+void export_quit(struct export *e);
+
 /*
  * Drains, flushes, ends the thread, removes the socket. e is freed. Also of an
  * export that was only listened, or opened.

@@ -13,7 +13,7 @@
 
 struct guard {
 	_Atomic(uintptr_t) base; /* 0: free; stored last */
-	uintptr_t end;
+	uintptr_t end, unit;
 	int event;
 	atomic_bool lost;
 };
@@ -21,7 +21,6 @@ struct guard {
 static struct guard guards[GUARDS];
 static atomic_uint used;        /* entries below may be in use */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static uintptr_t page;
 
 static struct guard *find(uintptr_t at)
 {
@@ -43,12 +42,13 @@ static struct guard *find(uintptr_t at)
  */
 static void on_sigbus(int number, siginfo_t *info, void *context)
 {
-	uintptr_t at = (uintptr_t)info->si_addr & ~(page - 1u);
+	uintptr_t at = (uintptr_t)info->si_addr;
 	struct guard *g = find(at);
 	const uint64_t one = 1;
 	int saved = errno;
 
 	(void)context;
+	at &= ~((g ? g->unit : 1) - 1u);
 	if (!g || mmap((void *)at, g->end - at, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE,
 		       -1, 0) == MAP_FAILED) {
@@ -66,12 +66,11 @@ bool guard_install(void)
 	struct sigaction a = { .sa_sigaction = on_sigbus,
 			       .sa_flags = SA_SIGINFO };
 
-	page = (uintptr_t)sysconf(_SC_PAGESIZE);
 	(void)sigemptyset(&a.sa_mask);
 	return sigaction(SIGBUS, &a, NULL) == 0;
 }
 
-struct guard *guard_add(void *base, size_t len, int event)
+struct guard *guard_add(void *base, size_t len, size_t unit, int event)
 {
 	struct guard *g = NULL;
 
@@ -81,6 +80,7 @@ struct guard *guard_add(void *base, size_t len, int event)
 			continue;
 		g = &guards[i];
 		g->end = (uintptr_t)base + len;
+		g->unit = unit;
 		g->event = event;
 		atomic_store(&g->lost, false);
 		atomic_store(&g->base, (uintptr_t)base);

@@ -17,10 +17,11 @@ struct guard;
 bool guard_install(void);
 
 /*
- * event is an eventfd that is written when the mapping is lost; it stays the
- * caller's. NULL: too many mappings.
+ * unit: of pages, which a huge page's mapping cannot be cut below; len is a
+ * multiple. event is an eventfd that is written when the mapping is lost; it
+ * stays the caller's. NULL: too many mappings.
  */
-struct guard *guard_add(void *base, size_t len, int event);
+struct guard *guard_add(void *base, size_t len, size_t unit, int event);
 
 /* Before it is unmapped, when no thread accesses it. NULL is allowed. */
 void guard_remove(struct guard *g);

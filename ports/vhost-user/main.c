@@ -261,6 +261,8 @@ int main(int argc, char **argv)
 	if (status == 0)
 		serve(&p);
 	for (unsigned i = 0; i < p.n; i++)
+		export_quit(p.export[i]);
+	for (unsigned i = 0; i < p.n; i++)
 		export_end(p.export[i]);
 	return status;
 }

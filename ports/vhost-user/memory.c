@@ -57,7 +57,7 @@ bool shared_map(struct shared *s, int fd, uint64_t offset, uint64_t size,
 		*why = "it cannot be mapped (shared, for reading and writing)";
 		return false;
 	}
-	s->guard = guard_add(base, (size_t)len, event);
+	s->guard = guard_add(base, (size_t)len, (size_t)unit, event);
 	if (!s->guard) {
 		(void)munmap(base, (size_t)len);
 		*why = "there are too many mappings";
