@@ -48,7 +48,8 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
 	int saved = errno;
 
 	(void)context;
-	at &= ~((g ? g->unit : 1) - 1u);
+	if (g)
+		at -= (at - atomic_load(&g->base)) & (g->unit - 1u);
 	if (!g || mmap((void *)at, g->end - at, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE,
 		       -1, 0) == MAP_FAILED) {
