@@ -199,7 +199,8 @@ SUITES := build-gcc build-clang headers \
 	  store-gcc-san store-clang-san sim-smoke sim-smoke-san sim-run \
 	  mutants coverage template symbols size licence docs
 SUITES-vhost-user := vhost-user-cli vhost-user-clients vhost-user-clients-san \
-	vhost-user-clients-tsan vhost-user-sandbox vhost-user-fuzz \
+	vhost-user-clients-tsan vhost-user-hostile vhost-user-hostile-san \
+	vhost-user-sandbox vhost-user-fuzz \
 	vhost-user-install vhost-user-guests
 .PHONY: $(filter-out size,$(SUITES)) $(SUITES-vhost-user)
 
@@ -292,6 +293,12 @@ vhost-user-clients-san: $(call DAEMON,clang-san) $(FRONT)
 
 vhost-user-clients-tsan: $(call DAEMON,tsan-port) $(FRONT)
 	$(PLAIN) $(VHU)/clients $^ --short
+
+vhost-user-hostile: $(call DAEMON,release) $(FRONT)
+	$(VHU)/hostile $^
+
+vhost-user-hostile-san: $(call DAEMON,clang-san) $(FRONT)
+	$(PLAIN) $(VHU)/hostile $^ --short
 
 vhost-user-sandbox: build/gcc/test_sandbox build/gcc/inject \
 		$(call DAEMON,release) $(FRONT)
