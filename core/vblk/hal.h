@@ -183,9 +183,6 @@ struct vblk_lane {
 	uint64_t               queues;  /* bit q: this lane serves queue q */
 	const struct vblk_hal *hal;
 	void                  *ctx; /* first argument of each HAL function */
-	bool no_rearm; /* the platform drains all the time: the driver need not
-			* notify. May change between drains; drain once more
-			* after it became false, and before sleeping. */
 
 	/* private */
 	uint64_t kicked;                /* queues to poll */
@@ -196,6 +193,15 @@ struct vblk_lane {
 	uint16_t refused, offered;      /* batch[offered..refused) waits */
 	uint16_t held_n;
 	bool     stop, more;
+
+	/*
+	 * Public: the platform drains all the time, so the driver need not
+	 * notify (2.7.10). May change between drains; drain once more after it
+	 * became false, before sleeping.
+	 */
+	bool     no_rearm;
+
+	/* private */
 	struct vblk_access held[VBLK_MAX_HELD];
 	struct vblk_req    batch[VBLK_BATCH];
 };
