@@ -19,6 +19,7 @@
 #define BATCH    64u            /* completions at a time */
 #define ROUNDS   16u            /* of work between two looks at the kicks */
 #define EMPTY    1024u          /* kicks until a descriptor is read */
+#define RETRY_MS 100            /* until a store is asked again */
 #define NS_PER_S UINT64_C(1000000000)
 
 #define SOURCE_WAKE  (VBLK_MAX_QUEUES + 0u)
@@ -32,6 +33,7 @@ struct lane {
 	struct lane_queue port[VBLK_MAX_QUEUES];
 	unsigned kicks[VBLK_MAX_QUEUES];
 	bool submitted;         /* since the last look at the store */
+	unsigned in_flight;     /* in the store, or held by jitter */
 	bool never_sleeps;      /* serves a queue whose driver does not kick */
 	bool spinning;
 	uint64_t spin_until_ns;
@@ -70,11 +72,14 @@ int lane_submit(void *ctx, const struct vblk_req *req, size_t n)
 {
 	struct lane *l = ctx;
 	uint64_t now = now_ns();
+	int taken;
 
 	for (size_t i = 0; i < n; i++)
 		*started(l, req[i].queue, req[i].tag) = now;
 	l->submitted = true;
-	return store_submit(l->store, req, n);
+	taken = store_submit(l->store, req, n);
+	l->in_flight += (unsigned)taken;
+	return taken;
 }
 
 /*
@@ -128,6 +133,7 @@ static void report(struct lane *l, const struct store_done *d, size_t n,
 		add(&l->counts.latency[bucket(ns)], 1);
 		total += ns;
 	}
+	l->in_flight -= (unsigned)n;
 	add(&l->counts.requests, n);
 	add(&l->counts.total_ns, total);
 }
@@ -224,7 +230,10 @@ static bool keep_spinning(struct lane *l, bool busy)
 static void sleep_until_kicked(struct lane *l)
 {
 	uint64_t before;
-	int timeout = l->jitter && jitter_held(l->jitter) ? 1 : -1;
+	/* a store may hold back what the kernel has no memory for just now */
+	int timeout = l->jitter && jitter_held(l->jitter) ? 1
+		      : l->in_flight			  ? RETRY_MS
+							  : -1;
 
 	add(&l->counts.wakeups, 1);
 	if (!l->config.poll_us) {
