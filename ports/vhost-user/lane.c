@@ -166,7 +166,7 @@ static bool work(struct lane *l, bool *busy)
 
 		l->submitted = false;
 		more = vblk_lane_drain(&l->core) || n > 0 || l->submitted;
-		*busy = *busy || n > 0;
+		*busy = *busy || n > 0 || l->submitted;
 	}
 	return more;
 }
