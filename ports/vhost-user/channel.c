@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define SEND_MS 1000            /* a peer that reads nothing for so long */
@@ -40,7 +42,20 @@ void channel_close(struct channel *c)
 	c->fd = -1;
 }
 
-/* False: more of them than a message may carry. None of them is lost. */
+/*
+ * The end of a connection to a socket with a name: ours, as the front end holds
+ * it. If we held it, too, the connection would outlive the front end.
+ */
+static bool is_connection(int fd)
+{
+	struct sockaddr_un a;
+	socklen_t len = sizeof(a);
+
+	return getpeername(fd, (struct sockaddr *)&a, &len) == 0 &&
+	       len > offsetof(struct sockaddr_un, sun_path);
+}
+
+/* False: one that no message may carry, or too many. None of them is lost. */
 static bool keep_fds(struct channel *c, struct msghdr *h)
 {
 	bool fits = !(h->msg_flags & MSG_CTRUNC);
@@ -54,7 +69,7 @@ static bool keep_fds(struct channel *c, struct msghdr *h)
 			int fd;
 
 			memcpy(&fd, CMSG_DATA(m) + i * sizeof(int), sizeof(fd));
-			if (c->in.num_fds < MESSAGE_FDS) {
+			if (c->in.num_fds < MESSAGE_FDS && !is_connection(fd)) {
 				c->in.fds[c->in.num_fds++] = fd;
 			} else {
 				(void)close(fd);
@@ -87,7 +102,7 @@ static enum channel_result pull(struct channel *c, void *at, size_t len,
 		return CHANNEL_BROKEN;
 	}
 	if (!keep_fds(c, &h)) {
-		*why = "more descriptors than any message has";
+		*why = "more descriptors than a message has, or a connection";
 		return CHANNEL_BROKEN;
 	}
 	if (n == 0) {

@@ -264,22 +264,15 @@ static bool ring_addr(const struct disk *d, const struct ring *r,
 	return true;
 }
 
-static void signal_fd(int fd)
-{
-	const uint64_t one = 1;
-
-	if (fd >= 0 && write(fd, &one, sizeof(one)) < 0)
-		return;         /* full: it was told */
-}
-
 static void ring_fault(struct disk *d, uint16_t q, const char *what)
 {
 	struct ring *r = &d->ring[q];
 
 	r->faulted = true;
-	signal_fd(r->err);
+	notify(&d->notify, r->err);
 	d->news = true;         /* disk_attend tells the front end */
-	signal_fd(d->event);
+	if (eventfd_write(d->event, 1))
+		return;         /* full: it was told */
 	if (!d->told_fault)
 		log_line(LOG_WARNING, d->name,
 			 "queue %u is stopped: %s; the driver must reset the "

@@ -17,6 +17,7 @@
 #include "iotlb.h"
 #include "lane.h"
 #include "memory.h"
+#include "notify.h"
 #include "options.h"
 
 #define DISK_LOCK_WAIT_MS 2000u /* for the locks of who was killed */
@@ -50,6 +51,7 @@ struct disk {
 	struct lane *lane[VBLK_MAX_QUEUES];
 	unsigned lanes;
 	int      event;         /* eventfd: disk_attend has something to do */
+	struct notify notify;   /* the control thread's */
 	bool     running;
 	pthread_mutex_t lock;   /* of dev, which is made anew, against who reads
 				 * statistics; of iotlb against the lane */

@@ -236,6 +236,9 @@ static void *serve(void *arg)
 {
 	struct export *e = arg;
 
+	if (!notify_open(&e->disk.notify))
+		log_line(LOG_WARNING, e->disk.name,
+			 "no timer: a front end may hold up its own disk");
 	while (!atomic_load(&e->quit)) {
 		int fd = next_connection(e);
 
@@ -244,6 +247,7 @@ static void *serve(void *arg)
 	}
 	/* here: a front end that holds up its disk holds up no other */
 	disk_close(&e->disk);
+	notify_close(&e->disk.notify);
 	return NULL;
 }
 

@@ -14,12 +14,14 @@
 #include <unistd.h>
 
 #include "jitter.h"
+#include "notify.h"
 
 #define EVENTS   (VBLK_MAX_QUEUES + 2u)
 #define BATCH    64u            /* completions at a time */
 #define ROUNDS   16u            /* of work between two looks at the kicks */
 #define EMPTY    1024u          /* kicks until a descriptor is read */
 #define RETRY_MS 100            /* until a store is asked again */
+#define PATIENCE_S 1            /* with a lane that is to pause */
 #define NS_PER_S UINT64_C(1000000000)
 
 #define SOURCE_WAKE  (VBLK_MAX_QUEUES + 0u)
@@ -83,8 +85,8 @@ int lane_submit(void *ctx, const struct vblk_req *req, size_t n)
 }
 
 /*
- * The write is a full barrier (SIG-1). It cannot block: the descriptor does not
- * (session.c); a full counter means that the driver was told.
+ * The write is a full barrier (SIG-1). It does not block, unless the front end
+ * wants that (notify.h); a full counter means that the driver was told.
  */
 void lane_signal(void *ctx, uint16_t source, bool up)
 {
@@ -173,12 +175,12 @@ static bool work(struct lane *l, bool *busy)
 
 /* --- sleeping ------------------------------------------------------------- */
 
-/* An eventfd's counter must not fill up, nor a pipe. */
+/* An eventfd's counter must not fill up. */
 static void empty(int fd)
 {
-	char drop[4096];
+	uint64_t drop;
 
-	if (read(fd, drop, sizeof(drop)) < 0)
+	if (read(fd, &drop, sizeof(drop)) < 0)
 		return;
 }
 
@@ -450,9 +452,15 @@ void lane_pause(struct lane *l)
 
 void lane_paused(struct lane *l)
 {
+	struct timespec until;
+
 	(void)pthread_mutex_lock(&l->lock);
-	while (!l->paused)
-		(void)pthread_cond_wait(&l->changed, &l->lock);
+	while (!l->paused) {
+		(void)clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec += PATIENCE_S;
+		if (pthread_cond_timedwait(&l->changed, &l->lock, &until))
+			notify_poke(l->thread); /* it may hang in a write */
+	}
 	(void)pthread_mutex_unlock(&l->lock);
 	forget_kicks(l);
 }

@@ -23,6 +23,7 @@
 #include "export.h"
 #include "guard.h"
 #include "log.h"
+#include "notify.h"
 #include "sandbox.h"
 #include "stats.h"
 
@@ -62,7 +63,7 @@ static int take_signals(struct program *p)
 	(void)sigaddset(&s, SIGHUP);
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR ||
 	    signal(SIGXFSZ, SIG_IGN) == SIG_ERR || !guard_install() ||
-	    pthread_sigmask(SIG_BLOCK, &s, NULL))
+	    !notify_install() || pthread_sigmask(SIG_BLOCK, &s, NULL))
 		return -1;
 	p->signals = signalfd(-1, &s, SFD_CLOEXEC | SFD_NONBLOCK);
 	return p->signals;

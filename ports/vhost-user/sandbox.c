@@ -318,7 +318,9 @@ static const struct rule {      /* if checked, (argument & mask) == value */
 	ANY(fallocate), ANY(lseek),
 	/* events */
 	ANY(epoll_wait), ANY(epoll_pwait), ANY(epoll_pwait2), ANY(epoll_ctl),
-	ANY(poll), ANY(ppoll), ANY(eventfd2), ANY(timerfd_settime), ANY(read),
+	ANY(poll), ANY(ppoll), ANY(eventfd2), ANY(timerfd_settime),
+	ANY(timer_create), ANY(timer_settime), ANY(timer_delete),
+	ANY(getpeername), ANY(read),
 	ANY(readv), ANY(write), ANY(writev), ANY(close),
 	/* the front end */
 	ANY(accept4), ANY(recvmsg), ANY(sendmsg), ANY(shutdown),

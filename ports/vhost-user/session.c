@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "session.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -272,29 +273,37 @@ static enum outcome set_vring_enable(struct session *s, struct message *m,
 }
 
 /*
- * The descriptor of SET_VRING_KICK, _CALL or _ERR. A lane writes and reads it
- * without waiting, and a file on a disk cannot be waited for at all.
+ * Only an eventfd takes 8 bytes of 0. Anything else may not be what can be
+ * waited for, or be more than it looks: the front end's end of this connection,
+ * which held by us would never end.
  */
+static bool is_eventfd(int fd)
+{
+	const uint64_t zero = 0;
+	int flags = fcntl(fd, F_GETFL);
+	struct stat st;
+
+	return flags >= 0 && fstat(fd, &st) == 0 &&
+	       (st.st_mode & S_IFMT) == 0 &&
+	       fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 &&
+	       (write(fd, &zero, sizeof(zero)) == (ssize_t)sizeof(zero) ||
+		errno == EAGAIN);
+}
+
+/* The descriptor of SET_VRING_KICK, _CALL or _ERR. */
 static struct ring *ring_fd(struct session *s, struct message *m, int *fd,
 			    const char **why)
 {
 	bool none = m->body.u64 & NO_FD;
-	struct stat st;
-	int flags;
 
 	*fd = -1;
 	if (none != (m->num_fds == 0) || m->body.u64 & ~(uint64_t)0x1ff) {
 		*why = "its descriptor and its flag contradict each other";
 		return NULL;
 	}
-	if (!none) {
-		flags = fcntl(m->fds[0], F_GETFL);
-		if (flags < 0 || fstat(m->fds[0], &st) || S_ISREG(st.st_mode) ||
-		    S_ISDIR(st.st_mode) ||
-		    fcntl(m->fds[0], F_SETFL, flags | O_NONBLOCK)) {
-			*why = "its descriptor is no eventfd";
-			return NULL;
-		}
+	if (!none && !is_eventfd(m->fds[0])) {
+		*why = "its descriptor is no eventfd";
+		return NULL;
 	}
 	disk_pause(s->disk);
 	if (!none)
@@ -327,7 +336,6 @@ static enum outcome set_vring_kick(struct session *s, struct message *m,
 static enum outcome set_vring_call(struct session *s, struct message *m,
 				   const char **why)
 {
-	const uint64_t one = 1;
 	int fd;
 	struct ring *r = ring_fd(s, m, &fd, why);
 
@@ -336,8 +344,8 @@ static enum outcome set_vring_call(struct session *s, struct message *m,
 		return REFUSED;
 	}
 	ring_exchange(&r->call, fd);
-	if (fd >= 0 && r->started && write(fd, &one, sizeof(one)) < 0)
-		return DONE;    /* it is full: he knows */
+	if (r->started)
+		notify(&s->disk->notify, fd);
 	return DONE;
 }
 
