@@ -311,12 +311,13 @@ vhost-user-fuzz: build/fuzz/fuzz_session
 vhost-user-install: build/release/vblk-vhost-user build/libvblk.a
 	$(VHU)/install
 
-# Two Linux guests and a firmware; `make verify-all` boots all of them
+# Some of each kind; `make verify-all` boots all of them
 vhost-user-guests: $(call DAEMON,release)
 	$(VHU)/guests/run --daemon=$< $(GUESTS)
 
 FUZZ_SECONDS ?= 30
-GUESTS ?= linux_q35_pci linux_arm64_mmio uboot_x86_transitional
+GUESTS ?= linux_q35_pci linux_arm64_mmio linux_q35_reconnect seabios_boot_sector \
+	ovmf_transitional uboot_x86_transitional uboot_arm64_mmio
 
 # --- coverage ---------------------------------------------------------------------
 
