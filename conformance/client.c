@@ -25,6 +25,9 @@ const struct client_subcommand client_subcommand[] = {
 	  "I/O virtual addresses, with misses and invalidations under load" },
 	{ "bench", CLIENT_BENCH, client_bench,
 	  "requests per second and the back end's CPU time for each" },
+	{ "hostile", CLIENT_HOSTILE, client_hostile,
+	  "break every rule; the next one must be served (overwrites the "
+	  "disk)" },
 	{ NULL, 0, NULL, NULL }
 };
 

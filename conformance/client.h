@@ -27,7 +27,8 @@ struct client_options {
 	uint64_t warmup_ms;
 	const char *op;
 	bool no_event_idx, no_indirect, no_discard;
-	bool no_replay, spin, tsv, same_uva;
+	bool no_replay, spin, tsv, same_uva, list, verbose;
+	const char *only;       /* pattern of test names, or NULL */
 	char **command;         /* what follows "--", or NULL */
 };
 
@@ -53,6 +54,7 @@ int client_swap(struct client_options *o);
 int client_dirty(struct client_options *o);
 int client_iotlb(struct client_options *o);
 int client_bench(struct client_options *o);
+int client_hostile(struct client_options *o);
 
 enum client_bit {
 	CLIENT_INFO = 1,
@@ -63,7 +65,8 @@ enum client_bit {
 	CLIENT_DIRTY = 32,
 	CLIENT_IOTLB = 64,
 	CLIENT_BENCH = 128,
-	CLIENT_ANY = 255
+	CLIENT_HOSTILE = 256,
+	CLIENT_ANY = 511
 };
 
 /* --- common to the subcommands -------------------------------------------- */

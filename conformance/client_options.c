@@ -32,7 +32,8 @@ static const struct option option[] = {
 	{ "socket-path", "PATH", TEXT, TO(socket_path), 0, 0, 0, 0, CLIENT_ANY,
 	  "the back end's socket" },
 	{ "fd", "N", NUMBER, TO(fd), TO(has_fd), 0, 65535, 0,
-	  CLIENT_ANY & ~(unsigned)(CLIENT_CONNECTS | CLIENT_CRASH),
+	  CLIENT_ANY &
+		  ~(unsigned)(CLIENT_CONNECTS | CLIENT_CRASH | CLIENT_HOSTILE),
 	  "or: a connected socket that was inherited" },
 	{ "queues", "N", NUMBER, TO(queues), 0, 1, 256, 1, QUEUED,
 	  "queues to use (swap: 5, of which one checks new regions)" },
@@ -43,13 +44,15 @@ static const struct option option[] = {
 	{ "ring-size", "N", NUMBER, TO(ring_size), 0, 2, 32768, 256, WORKING,
 	  "descriptors per queue, a power of two" },
 	{ "seconds", "N", NUMBER, TO(seconds), 0, 1, 86400, 5,
-	  KEEPS_ALL | CLIENT_BENCH, "how long" },
+	  KEEPS_ALL | CLIENT_BENCH | CLIENT_HOSTILE,
+	  "how long (hostile: of the random mix)" },
 	{ "ops", "N", NUMBER, TO(ops), 0, 0, UINT64_MAX, 0, CLIENT_VERIFY,
 	  "or: how many requests" },
 	{ "timeout", "SECONDS", NUMBER, TO(timeout), 0, 1, 3600, 10,
 	  CLIENT_ANY, "until an answer or a completion counts as lost" },
 	{ "seed", "N", NUMBER, TO(seed), TO(has_seed), 0, UINT64_MAX, 0,
-	  WORKING, "of the random choices; default: the clock" },
+	  WORKING | CLIENT_HOSTILE,
+	  "of the random choices; default: the clock" },
 	{ "span", "BYTES", NUMBER, TO(span), 0, 65536, UINT64_MAX,
 	  UINT64_C(64) << 20, QUEUED, "use the disk's first BYTES only" },
 	{ "max-io", "BYTES", NUMBER, TO(max_io), 0, 512, 4u << 20, 65536,
@@ -71,7 +74,14 @@ static const struct option option[] = {
 	{ "count", "N", NUMBER, TO(count), 0, 1, 100000000, 1000,
 	  CLIENT_CONNECTS, "connections" },
 	{ "pid", "PID", NUMBER, TO(pid), 0, 1, 4194304, 0,
-	  CLIENT_CONNECTS | CLIENT_BENCH, "the back end's process" },
+	  CLIENT_CONNECTS | CLIENT_BENCH | CLIENT_HOSTILE,
+	  "the back end's process" },
+	{ "only", "PATTERN", TEXT, TO(only), 0, 0, 0, 0, CLIENT_HOSTILE,
+	  "tests whose name matches, as a shell would" },
+	{ "list", NULL, FLAG, TO(list), 0, 0, 0, 0, CLIENT_HOSTILE,
+	  "print the names of the tests" },
+	{ "verbose", NULL, FLAG, TO(verbose), 0, 0, 0, 0, CLIENT_HOSTILE,
+	  "say how long each takes" },
 	{ "op", "OP", TEXT, TO(op), 0, 0, 0, 0, CLIENT_BENCH,
 	  "randread, randwrite, read128k, idle, or startup" },
 	{ "block", "BYTES", NUMBER, TO(block), 0, 512, 1u << 20, 0,
@@ -122,7 +132,7 @@ void client_help(const struct client_subcommand *c)
 		help_all();
 		return;
 	}
-	command = c->bit & (CLIENT_CRASH | CLIENT_BENCH);
+	command = c->bit & (CLIENT_CRASH | CLIENT_BENCH | CLIENT_HOSTILE);
 	printf("usage: vblk-vhost-user-client %s --socket-path=PATH "
 	       "[OPTION...]%s\n\n%s\n\n",
 	       c->name,
@@ -137,7 +147,9 @@ void client_help(const struct client_subcommand *c)
 	if (command)
 		printf("  %-*s starts the back end%s\n", NAME_WIDTH,
 		       "-- COMMAND...",
-		       c->bit == CLIENT_BENCH ? "; of --op=startup" : "");
+		       c->bit == CLIENT_BENCH	  ? "; of --op=startup"
+		       : c->bit == CLIENT_HOSTILE ? ", and again if it dies"
+						  : "");
 }
 
 /* --- parsing -------------------------------------------------------------- */
@@ -239,7 +251,7 @@ static void preset(const struct client_subcommand *c, struct client_options *o)
 
 static int check(const struct client_subcommand *c, struct client_options *o)
 {
-	if (!o->socket_path && !o->has_fd)
+	if (!o->socket_path && !o->has_fd && !o->list)
 		return wrong(c, "--socket-path=PATH is missing", "");
 	if (o->socket_path && o->has_fd)
 		return wrong(c, "--socket-path and --fd exclude each other",
@@ -248,7 +260,8 @@ static int check(const struct client_subcommand *c, struct client_options *o)
 		return wrong(c, "--ring-size must be a power of two", "");
 	if (o->depth > o->ring_size)
 		return wrong(c, "--depth is more than --ring-size", "");
-	if (o->command && !(c->bit & (CLIENT_CRASH | CLIENT_BENCH)))
+	if (o->command &&
+	    !(c->bit & (CLIENT_CRASH | CLIENT_BENCH | CLIENT_HOSTILE)))
 		return wrong(c, "unexpected argument", "--");
 	if (c->bit == CLIENT_CRASH && !o->command)
 		return wrong(c, "the back end's command is missing after --",

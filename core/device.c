@@ -513,16 +513,18 @@ void vblk_stats(const struct vblk *dev, struct vblk_stats *out)
 	}
 }
 
-bool vblk_queue_faulted(const struct vblk *dev, uint16_t queue)
+const char *vblk_queue_fault(const struct vblk *dev, uint16_t queue)
 {
-	return queue < dev->cfg.num_queues &&
-	       vblk_shared_load(&dev->queue[queue].faulted);
+	if (queue >= dev->cfg.num_queues ||
+	    !vblk_shared_load(&dev->queue[queue].faulted))
+		return NULL;
+	return dev->queue[queue].section;
 }
 
 bool vblk_needs_reset(const struct vblk *dev)
 {
 	for (uint16_t i = 0; i < dev->cfg.num_queues; i++)
-		if (vblk_queue_faulted(dev, i))
+		if (vblk_queue_fault(dev, i))
 			return true;
 	return false;
 }

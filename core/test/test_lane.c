@@ -652,9 +652,9 @@ START_TEST(hal_SIG_2__fault_is_signalled_once)
 	calls("u");
 	expect(hal.source[0], VBLK_SOURCE_CONFIG);
 	expect(rd(STATUS), 15 | 64);
-	expect(vblk_queue_faulted(rig.dev, 0), true);
-	expect(vblk_queue_faulted(rig.dev, 1), false);
-	expect(vblk_queue_faulted(rig.dev, 2), false);
+	ck_assert_str_eq(vblk_queue_fault(rig.dev, 0), "2.7.6");
+	ck_assert_ptr_null(vblk_queue_fault(rig.dev, 1));
+	ck_assert_ptr_null(vblk_queue_fault(rig.dev, 2));
 	guest_wr(NOTIFY, 0);
 	(void)vblk_lane_drain(&lane);
 	calls("r");

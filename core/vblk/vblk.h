@@ -441,8 +441,11 @@ void vblk_stats(const struct vblk *dev, struct vblk_stats *out);
 /* A queue has faulted: its ring cannot be trusted (2.1.2, NEEDS_RESET). */
 bool vblk_needs_reset(const struct vblk *dev);
 
-/* Has this one? Until it is stopped. */
-bool vblk_queue_faulted(const struct vblk *dev, uint16_t queue);
+/*
+ * The section that the guest broke, if this one has; else NULL. Until it is
+ * stopped. Any thread, also while its lane runs.
+ */
+const char *vblk_queue_fault(const struct vblk *dev, uint16_t queue);
 
 /*
  * A section that the guest broke, as "2.7.5.3.1": the last of the first queue

@@ -320,14 +320,15 @@ static bool ring_start(struct disk *d, uint16_t q)
 
 static void note_faults(struct disk *d)
 {
-	const char *section = vblk_guest_fault(d->dev);
 	char what[80];
 
-	(void)snprintf(what, sizeof(what), "the guest broke virtio 1.4, %s",
-		       section ? section : "2.7");
 	for (uint16_t q = 0; q < d->config.num_queues; q++) {
-		if (d->ring[q].faulted || !vblk_queue_faulted(d->dev, q))
+		const char *section = vblk_queue_fault(d->dev, q);
+
+		if (d->ring[q].faulted || !section)
 			continue;
+		(void)snprintf(what, sizeof(what),
+			       "the guest broke virtio 1.4, %s", section);
 		ring_fault(d, q, what);
 	}
 }

@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What a test starts: daemons, emulators, and the console of a guest.
+
+Everything started is in `Child.live` until it has ended; end_all() ends it, by
+process id, and setpriv has the kernel do so if this process dies without a word.
+"""
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+
+
+class Failure(Exception):
+    """What was expected, and what came instead."""
+
+
+class Child:
+    live = set()
+    lock = threading.Lock()
+    stopping = False
+
+    def __init__(self, name, argv, log, **files):
+        self.name, self.log = name, log
+        with open(log, "ab") as out:
+            out.write(("$ " + " ".join(argv) + "\n").encode())
+            files.setdefault("stdout", out)
+            with Child.lock:
+                if Child.stopping:
+                    raise KeyboardInterrupt
+                self.process = subprocess.Popen(
+                    ["setpriv", "--pdeathsig", "KILL", "--"] + argv,
+                    stderr=out, **files)
+                Child.live.add(self)
+
+    def status(self):
+        """None while it runs."""
+        return self.process.poll()
+
+    def wait(self, seconds):
+        try:
+            status = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise Failure("expected %s to end within %d s, it has not"
+                          % (self.name, seconds)) from None
+        self.gone()
+        return status
+
+    def gone(self):
+        with Child.lock:
+            Child.live.discard(self)
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)    # no-op once waited for
+        self.process.wait()
+        self.gone()
+
+    def terminate(self):
+        self.process.send_signal(signal.SIGTERM)
+
+    @staticmethod
+    def end_all():
+        with Child.lock:
+            Child.stopping = True
+            live = list(Child.live)
+        for child in live:
+            child.kill()
+
+
+def listening(path):
+    """Is there a socket at this path that takes connections?"""
+    with open("/proc/net/unix") as f:
+        for line in f:
+            w = line.split()
+            if len(w) == 8 and w[7] == path and int(w[3], 16) & 0x10000:
+                return True
+    return False
+
+
+class Daemon:
+    """A vhost-user-blk daemon that serves one image."""
+
+    def __init__(self, lab, image, queues=4, serial="vblk-serial",
+                 read_only=False, options=()):
+        self.lab, self.image, self.read_only = lab, image, read_only
+        self.queues, self.serial = queues, serial
+        self.options = list(options)        # of our own daemon
+        self.name = "daemon%d" % len(lab.daemons)
+        self.socket = os.path.join(lab.dir, self.name + ".sock")
+        self.log = os.path.join(lab.dir, self.name + ".log")
+        self.child = None
+        self.down = True            # it is not meant to run
+        lab.daemons.append(self)
+
+    def argv(self):
+        if self.lab.peer:
+            self.serial = "vhost_user_blk"      # it has no other
+            return [
+                "qemu-storage-daemon", "--blockdev",
+                "driver=file,node-name=n,filename=%s,aio=threads,"
+                "cache.direct=off,discard=unmap,read-only=%s" % (
+                    self.image, "on" if self.read_only else "off"),
+                "--export", "type=vhost-user-blk,id=e,node-name=n,"
+                "addr.type=unix,addr.path=%s,num-queues=%d,writable=%s" % (
+                    self.socket, self.queues,
+                    "off" if self.read_only else "on")]
+        return [self.lab.daemon_path, "--socket-path=" + self.socket,
+                "--blk-file=" + self.image, "--num-queues=%d" % self.queues,
+                "--serial=" + self.serial] + \
+            (["--read-only"] if self.read_only else []) + \
+            self.options + self.lab.daemon_options
+
+    def start(self):
+        self.child = Child(self.name, self.argv(), self.log,
+                           stdin=subprocess.DEVNULL)
+        self.down = False
+        end = time.monotonic() + self.lab.patience(20)
+        while not listening(self.socket):
+            if self.child.status() is not None:
+                raise Failure("expected %s to listen, it ended with status %d"
+                              % (self.name, self.child.wait(1)))
+            if time.monotonic() > end:
+                raise Failure("expected %s to listen on its socket within "
+                              "20 s" % self.name)
+            time.sleep(0.02)
+        return self
+
+    def connected(self, meanwhile):
+        """Our daemon says so when a front end has."""
+        end = time.monotonic() + self.lab.patience(30)
+        while True:
+            with open(self.log) as f:
+                if "a front end connected" in f.read().rpartition("\n$ ")[2]:
+                    return
+            if time.monotonic() > end:
+                raise Failure("expected QEMU to connect to %s within 30 s"
+                              % self.name)
+            if meanwhile():
+                return
+
+    def alive(self):
+        if not self.down and self.child.status() is not None:
+            raise Failure("expected %s to serve on, it ended with status %d"
+                          % (self.name, self.child.wait(1)))
+        with open(self.log, errors="replace") as f:
+            for line in f:          # no guest here is at fault
+                if re.search(r": refused |the guest broke", line):
+                    raise Failure("expected %s to find no fault, it says: %s"
+                                  % (self.name, line.strip()))
+
+    def kill(self):
+        """As a crash."""
+        self.down = True
+        self.child.kill()
+
+    def stop(self):
+        self.alive()
+        self.down = True
+        self.child.terminate()
+        status = self.child.wait(self.lab.patience(20))
+        self.alive()
+        if status != 0:
+            raise Failure("expected %s to exit with status 0 on SIGTERM, "
+                          "it was %d" % (self.name, status))
+
+
+class Console:
+    """An emulator with the guest's serial line on our end of two pipes."""
+
+    def __init__(self, lab, name, argv):
+        self.lab = lab
+        self.log = os.path.join(lab.dir, name + ".log")
+        self.console_log = os.path.join(lab.dir, name + ".console")
+        self.child = Child(name, argv, self.log, stdin=subprocess.PIPE,
+                           stdout=subprocess.PIPE)
+        self.text, self.at, self.ended = "", 0, False
+        self.news = threading.Condition()
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+        lab.consoles.append(self)
+
+    def read(self):
+        pipe = self.child.process.stdout
+        with open(self.console_log, "ab", buffering=0) as log:
+            while data := os.read(pipe.fileno(), 65536):
+                log.write(data)
+                with self.news:
+                    self.text += data.decode("latin-1")
+                    self.news.notify()
+        with self.news:
+            self.ended = True
+            self.news.notify()
+
+    def await_(self, pattern, seconds):
+        """The match of a pattern in what the guest prints from here on, or
+        None if it does not come in time."""
+        pattern = re.compile(pattern, re.M)
+        end = time.monotonic() + seconds
+        with self.news:
+            while True:
+                if m := pattern.search(self.text, self.at):
+                    self.at = m.end()
+                    return m
+                left = end - time.monotonic()
+                if self.ended or left <= 0:
+                    return None
+                self.news.wait(min(left, 1))
+                self.lab.watch()
+
+    def expect(self, pattern, seconds, what=None):
+        """As await_(), but it has to come."""
+        if m := self.await_(pattern, self.lab.patience(seconds)):
+            return m
+        raise Failure("expected %s, %s" % (
+            what or "the guest to print " + repr(pattern),
+            "the emulator ended before" if self.ended else
+            "it did not come within %d s" % self.lab.patience(seconds)))
+
+    def take_over(self, other):
+        """The guest goes on here: the line that it began there, too."""
+        with self.news, other.news:
+            self.text = other.text[other.at:] + self.text
+
+    def send(self, text):
+        try:
+            self.child.process.stdin.write(text.encode("latin-1"))
+            self.child.process.stdin.flush()
+        except BrokenPipeError:
+            pass                    # the next expect() finds it has ended
+
+    def attached(self):
+        """QEMU goes on when it cannot start a disk; the guest then hangs."""
+        with open(self.log, errors="replace") as f:
+            for line in f:
+                if "vhost start failed" in line:
+                    raise Failure("expected QEMU to start the disk, it says: "
+                                  + line.strip())
+
+    def finish(self, seconds=60):
+        """The guest powers off or leaves in another orderly way."""
+        status = self.child.wait(self.lab.patience(seconds))
+        self.reader.join()
+        return status
+
+    def power_off(self):
+        """For firmware that has no other way."""
+        self.child.terminate()
+        self.finish()
