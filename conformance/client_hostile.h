@@ -70,7 +70,8 @@ struct hostile {
 
 extern const struct hostile_test hostile_frame[], hostile_order[],
 	hostile_fds[], hostile_own[], hostile_memory[], hostile_shrink[],
-	hostile_log[], hostile_ring[], hostile_load_tests[], hostile_race[], hostile_mix[];
+	hostile_log[], hostile_ring[], hostile_load_tests[], hostile_race[],
+	hostile_mix[];
 
 /* Made from a list of chains, once. */
 #define HOSTILE_CHAINS 100u
