@@ -93,6 +93,9 @@ void hostile_stop(const char *what) __attribute__((noreturn));
 
 /* --- connections ---------------------------------------------------------- */
 
+/* A connected socket, or -1: nobody accepts in time. */
+int hostile_connect(struct hostile *h);
+
 /* Connected and negotiated, nothing more. protocol: features to accept. */
 bool hostile_open(struct hostile *h);
 bool hostile_open_with(struct hostile *h, uint64_t protocol);

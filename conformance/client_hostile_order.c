@@ -72,12 +72,15 @@ static void random_order(struct hostile *h)
 
 static bool connect_only(struct hostile *h)
 {
+	int fd;
+
 	hostile_close(h);
 	memset(&h->s, 0, sizeof(h->s));
 	h->s.inflight_fd = h->s.log_fd = -1;
-	if (h->o->has_fd ||
-	    front_connect(&h->s.front, h->o->socket_path, h->timeout_ms))
-		return hostile_fail(h, "a connection: %s", h->s.front.why);
+	fd = hostile_connect(h);
+	if (fd < 0)
+		return hostile_fail(h, "no connection");
+	(void)front_adopt(&h->s.front, fd, h->timeout_ms);
 	h->open = true;
 	return true;
 }

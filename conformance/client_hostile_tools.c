@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Connections of the hostile tests, and whether the next one is served. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "client_hostile.h"
@@ -53,6 +56,41 @@ void hostile_stop(const char *what)
 
 /* --- the good connection -------------------------------------------------- */
 
+/* A back end that hangs does not accept: connect would wait for ever. */
+int hostile_connect(struct hostile *h)
+{
+	uint64_t end = now_ns() + h->timeout_ms * NS_PER_MS;
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	(void)snprintf(to.sun_path, sizeof(to.sun_path), "%s",
+		       h->o->socket_path);
+	if (fd < 0)
+		hostile_stop("socket");
+	while (connect(fd, (const struct sockaddr *)&to, sizeof(to))) {
+		if (errno != EAGAIN || now_ns() > end) {
+			(void)close(fd);
+			return -1;
+		}
+		sleep_ns(NS_PER_MS);
+	}
+	(void)fcntl(fd, F_SETFL, 0);
+	return fd;
+}
+
+/* session_open, but the connection is made here. */
+static int open_session(struct hostile *h, struct session *s,
+			struct session_options *so)
+{
+	so->path = NULL;
+	so->fd = hostile_connect(h);
+	if (so->fd >= 0)
+		return session_open(s, so);
+	memset(s, 0, sizeof(*s));
+	(void)snprintf(s->why, sizeof(s->why), "connect: %s", strerror(errno));
+	return FRONT_LOCAL;
+}
+
 static struct session_options options(const struct hostile *h, unsigned queues)
 {
 	struct session_options so = client_session(h->o);
@@ -100,7 +138,7 @@ static bool serves(struct hostile *h, const char *after)
 	struct session_options so = options(h, 1);
 	struct vring_part m;
 	struct session s;
-	int err = session_open(&s, &so);
+	int err = open_session(h, &s, &so);
 
 	if (err)
 		return hostile_fail(h,
@@ -169,7 +207,7 @@ bool hostile_open_with(struct hostile *h, uint64_t protocol)
 	hostile_close(h);
 	so.protocol &= protocol;
 	so.features &= ~h->without;
-	if (session_open(&h->s, &so))
+	if (open_session(h, &h->s, &so))
 		return hostile_fail(h, "a new connection: %s", h->s.why);
 	h->open = true;
 	h->next = 0;

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Test beds: what a guest boots. Made once, then kept in the cache.
 
-A bed is a directory named by a hash of its recipe (this file, the scripts that go
-into it, the names and versions of the packages); another recipe makes another
-bed, and the old one goes.
+A bed is a directory named by a hash of its recipe (this file, the scripts that
+go into it, the names and versions of the packages); another recipe makes
+another bed, and old ones go a day later.
 """
 import glob
 import hashlib
@@ -13,12 +13,14 @@ import shutil
 import stat
 import subprocess
 import tempfile
+import time
 
 import pool
 import stubs
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SCRIPTS = os.path.join(HERE, "guest")
+DAY = 24 * 3600
 
 # The cloud kernels: half the size of the others, quick to unpack, ext4 inside.
 KERNEL = {"amd64": "linux-image-cloud-amd64!",
@@ -75,8 +77,8 @@ def _bed(name, recipe, build):
         os.makedirs(work)
         build(work)
         for old in glob.glob(os.path.join(pool.cache_dir(), name + "-*")):
-            if old != work:
-                shutil.rmtree(old)
+            if time.time() - os.path.getmtime(old) > DAY:
+                shutil.rmtree(old, ignore_errors=True)
         os.rename(work, path)
     return path
 

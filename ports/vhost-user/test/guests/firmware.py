@@ -10,10 +10,10 @@ import bed
 import disk
 from disk import MIB, SECTOR
 from lab import devices
+from linux import VIRTIO_1
 
 PCI = {"transitional": "vhost-user-blk-pci",
        "non_transitional": "vhost-user-blk-pci-non-transitional"}
-UNABLE = "does not serve a driver that negotiates no VIRTIO_F_VERSION_1"
 
 
 def fnv1a(data):
@@ -56,7 +56,7 @@ def seabios(lab):
 
 
 def ovmf(lab, kind):
-    """guest/startup.nsh, run by the UEFI shell from a FAT without partitions."""
+    """guest/startup.nsh, run by the UEFI shell; a FAT without partitions."""
     image, size = lab.path("image"), 40 * MIB
     big, gone = disk.noise("big", MIB + 333), disk.noise("gone", 70000)
     disk.blank(image, size)
@@ -174,16 +174,16 @@ TESTS = {
     "seabios_boot_sector": (seabios, ["qemu-system-x86_64", "setpriv",
                                       "x86_64-linux-gnu-gcc"]),
     "ovmf_transitional": (partial(ovmf, kind="transitional"),
-                          X86 + ["mcopy"], UNABLE),
+                          X86 + ["mcopy"], VIRTIO_1),
     "ovmf_non_transitional": (partial(ovmf, kind="non_transitional"),
                               X86 + ["mcopy"]),
     "uboot_x86_transitional": (partial(uboot, board=pc("transitional")),
-                               X86 + ["mcopy"], UNABLE),
+                               X86 + ["mcopy"], VIRTIO_1),
     "uboot_x86_non_transitional": (
         partial(uboot, board=pc("non_transitional")), X86 + ["mcopy"]),
     "uboot_arm64_mmio": (partial(uboot, board=virt("mmio")), ARM + ["mcopy"]),
     "uboot_arm64_pci_transitional": (
-        partial(uboot, board=virt("transitional")), ARM + ["mcopy"], UNABLE),
+        partial(uboot, board=virt("transitional")), ARM + ["mcopy"], VIRTIO_1),
     "uboot_arm64_pci_non_transitional": (
         partial(uboot, board=virt("non_transitional")), ARM + ["mcopy"]),
 }

@@ -236,6 +236,7 @@ def arm64_mmio(lab):
     full(lab, ARM64)
 
 
+VIRTIO_1 = "does not serve a driver that negotiates no VIRTIO_F_VERSION_1"
 KERNEL = ["readelf", "mke2fs", "debugfs", "dpkg-deb", "setpriv"]
 X86 = ["qemu-system-x86_64", "x86_64-linux-gnu-gcc", *KERNEL]
 ARM = ["qemu-system-aarch64", "aarch64-linux-gnu-gcc", *KERNEL]

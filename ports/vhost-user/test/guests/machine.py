@@ -2,7 +2,7 @@
 """What a test starts: daemons, emulators, and the console of a guest.
 
 Everything started is in `Child.live` until it has ended; end_all() ends it, by
-process id, and setpriv has the kernel do so if this process dies without a word.
+process id, and setpriv has the kernel do so if this process is killed.
 """
 import os
 import re
@@ -12,8 +12,16 @@ import threading
 import time
 
 
+# No guest here is at fault, and no daemon may be
+COMPLAINT = r": refused |the guest broke|Sanitizer|runtime error:"
+
+
 class Failure(Exception):
     """What was expected, and what came instead."""
+
+
+def ending(status):
+    return "by signal %d" % -status if status < 0 else "with status %d" % status
 
 
 class Child:
@@ -118,8 +126,8 @@ class Daemon:
         end = time.monotonic() + self.lab.patience(20)
         while not listening(self.socket):
             if self.child.status() is not None:
-                raise Failure("expected %s to listen, it ended with status %d"
-                              % (self.name, self.child.wait(1)))
+                raise Failure("expected %s to listen, it ended %s"
+                              % (self.name, ending(self.child.wait(1))))
             if time.monotonic() > end:
                 raise Failure("expected %s to listen on its socket within "
                               "20 s" % self.name)
@@ -141,11 +149,11 @@ class Daemon:
 
     def alive(self):
         if not self.down and self.child.status() is not None:
-            raise Failure("expected %s to serve on, it ended with status %d"
-                          % (self.name, self.child.wait(1)))
+            raise Failure("expected %s to serve on, it ended %s"
+                          % (self.name, ending(self.child.wait(1))))
         with open(self.log, errors="replace") as f:
-            for line in f:          # no guest here is at fault
-                if re.search(r": refused |the guest broke", line):
+            for line in f:
+                if re.search(COMPLAINT, line):
                     raise Failure("expected %s to find no fault, it says: %s"
                                   % (self.name, line.strip()))
 
@@ -162,7 +170,7 @@ class Daemon:
         self.alive()
         if status != 0:
             raise Failure("expected %s to exit with status 0 on SIGTERM, "
-                          "it was %d" % (self.name, status))
+                          "it ended %s" % (self.name, ending(status)))
 
 
 class Console:
@@ -242,8 +250,3 @@ class Console:
         status = self.child.wait(self.lab.patience(seconds))
         self.reader.join()
         return status
-
-    def power_off(self):
-        """For firmware that has no other way."""
-        self.child.terminate()
-        self.finish()

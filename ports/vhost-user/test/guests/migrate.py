@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A guest moves to another QEMU while it uses its disk.
 
-Two daemons cannot have one image open for writing: whoever opens it locks it. A
-stand-in for the second one, to be exchanged when the guest has stopped, does not
-work with QEMU 7.2: it loses a daemon for good that goes while the guest does not
-run. So the stream of the migration waits in a file until the first QEMU and its
-daemon are gone. To the daemon that is the same: the guest runs, and what is
-written to its memory has to be logged.
+Two daemons cannot have one image open for writing: whoever opens it locks it.
+A stand-in for the second one, to be exchanged when the guest has stopped, does
+not work with QEMU 7.2, which loses a daemon for good that goes before the guest
+runs. So the stream of the migration waits in a file until the first QEMU and
+its daemon are gone. To the daemon that is the same: the guest runs, and what is
+written to its memory has to be logged. (Only data: QEMU takes all of the used
+rings for dirty by itself.)
 """
 import json
 import shlex
@@ -20,12 +21,12 @@ from machine import Failure
 
 SIZE = 24 * MIB
 
-# Linux writes to memory that it takes for its page cache, before the disk does: a
-# page that the daemon did not log would be logged nevertheless.
+# Linux writes to memory that it takes for its page cache, before the disk does:
+# a page that the daemon did not log would be logged nevertheless.
 PLAIN = linux.Q35.but("init_on_alloc=0")
-# What the guest's own processors wrote, QEMU 7.2 loses when it emulates them and
-# memory is a multiple of 256 KiB: the short way to look for dirty pages forgets
-# to tell them that they are clean again. Any other size takes the long way.
+# Of what the guest's own processors wrote, QEMU 7.2 loses some when it emulates
+# them and memory is a multiple of 256 KiB: its short way to look for dirty
+# pages does not tell them that they are clean again. Other sizes go the long way.
 MEMORY = "%dk" % (256 * 1024 + 8)
 SLOW, FAST = 25 * MIB, 1 << 30      # bytes/s; slow enough for some passes
 

@@ -123,6 +123,10 @@ class Pool:
             with open(self.index + ".new", "w") as f:
                 json.dump(known, f, indent=1, sort_keys=True)
             os.replace(self.index + ".new", self.index)
+        if self.updated:
+            for old in os.listdir(self.dir):
+                if old.endswith(".deb") and old not in known.values():
+                    os.remove(os.path.join(self.dir, old))
         return {p: os.path.join(self.dir, known[p]) for p in packages}
 
 

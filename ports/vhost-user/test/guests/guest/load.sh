@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=dash disable=SC2154
 #
-# Writes and verifies all of the disk, $mib MiB, again and again until the host has
-# enough. No request may fail or be lost, whatever happens to the daemon meanwhile.
+# Writes and verifies all of the disk, $mib MiB, again and again until the host
+# has enough. No request may fail or be lost, whatever happens to the daemon.
 
 half=$((mib / 2))m
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=dash disable=SC2154
 #
-# Reads all of the disk into the page cache, again and again. What is read has to
-# stay the same: a page that the daemon wrote and did not log as dirty is not sent
-# again, and is an old one after the move.
+# Reads all of the disk into the page cache, again and again. What is read has
+# to stay the same: a page that the daemon wrote and did not log as dirty is not
+# sent again, and is an old one after the move.
 
 say start
 answer="more"
