@@ -26,7 +26,7 @@ SIZE = 24 * MIB
 PLAIN = linux.Q35.but("init_on_alloc=0")
 # Of what the guest's own processors wrote, QEMU 7.2 loses some when it emulates
 # them and memory is a multiple of 256 KiB: its short way to look for dirty
-# pages does not tell them that they are clean again. Other sizes go the long way.
+# pages does not tell them that they are clean again. Others go the long way.
 MEMORY = "%dk" % (256 * 1024 + 8)
 SLOW, FAST = 25 * MIB, 1 << 30      # bytes/s; slow enough for some passes
 
