@@ -28,8 +28,11 @@ HEADERS  := $(sort $(wildcard core/vblk/*.h))
 UNIT     := $(sort $(wildcard core/test/test_*.c))
 UNITHELP := $(sort $(filter-out $(UNIT) %/mq_threads.c %/bench.c, \
 	      $(wildcard core/test/*.c)))
-COMMON   := $(sort $(wildcard ports/common/*.c))
-STORE    := $(sort $(wildcard ports/common/test/*.c)) # one program
+DT       := $(sort $(wildcard ports/common/dt*.c)) # needs libfdt, the rest not
+COMMON   := $(sort $(filter-out $(DT),$(wildcard ports/common/*.c)))
+DTTEST   := $(sort $(wildcard ports/common/test/test_dt*.c)) # one program
+TREES    := $(sort $(wildcard ports/common/test/dt/*.dts))
+STORE    := $(sort $(filter-out $(DTTEST),$(wildcard ports/common/test/*.c)))
 SIM      := $(sort $(wildcard sim/*.c))
 SIMRUN   := $(sort $(wildcard sim/test/run_*.sh))
 DEMO     := $(sort $(wildcard sim/demo/*.c))
@@ -85,6 +88,12 @@ build/$(1)/core/test/%: build/$(1)/core/test/%.o \
 
 build/$(1)/test_store: $(call obj,$(1),$(CORE) $(COMMON) $(STORE))
 	$$(call say,LD)$($(1)) -o $$@ $$^ -luring -lpthread $$(CHECKLIB)
+
+build/$(1)/test_dt: $(call obj,$(1),$(DT) $(DTTEST))
+	$$(call say,LD)$($(1)) -o $$@ $$^ -lfdt $$(CHECKLIB)
+
+build/$(1)/fuzz_dt: $(call obj,$(1),$(DT) ports/common/fuzz/fuzz_dt.c)
+	$$(call say,LD)$($(1)) -o $$@ $$^ -lfdt
 
 build/$(1)/vblk-sim: $(call obj,$(1),$(CORE) $(SIM))
 	$$(call say,LD)$($(1)) -o $$@ $$^ -lpthread
@@ -226,7 +235,13 @@ build-clang: $(call units,clang) build/clang/test_store \
 $(foreach v,gcc clang gcc-san clang-san m32, \
 	$(eval unit-$v: $(call units,$v); $$(call run,$$^)))
 $(foreach v,gcc-san clang-san, \
-	$(eval store-$v: build/$v/test_store; $$(call run,$$^)))
+	$(eval store-$v: build/$v/test_store; $$(call run,$$^)) \
+	$(eval dt-$v: build/$v/test_dt $(TREES:%.dts=build/%.dtb); \
+		$$(call run,$$<)))
+
+build/%.dtb: %.dts Makefile
+	@mkdir -p $(@D)
+	$(call say,DTC)dtc -q -I dts -O dtb -o $@ $<
 
 # Each header alone, as C11 and as C++17, by both compilers.
 headers:

@@ -9,7 +9,7 @@
  * in use: a tree that a guest can write to is copied first.
  *
  * Ownership: strings (struct dt_disk) point into the blob and live as long as
- * it does. property and reason of struct dt_error are constants.
+ * it does; so does property of struct dt_error. reason is a constant.
  */
 #ifndef DT_H
 #define DT_H
@@ -42,7 +42,7 @@ extern "C" {
 				 * in the bits from 12 up */
 #define DT_NOBODY     UINT32_MAX /* the tree names no domain */
 #define DT_PATH       128u      /* bytes of a path in an error, with its NUL */
-#define DT_LINE       256u      /* bytes that any error fits in, with its NUL */
+#define DT_LINE       320u      /* bytes that any error fits in, with its NUL */
 
 /* How the back end reaches the memory that queues and requests are in. */
 enum dt_memory_regime {
@@ -70,10 +70,10 @@ struct dt_disk {
 	/* where its memory is */
 	enum dt_memory_regime memory;
 	uint32_t guest;         /* whose memory it is, or DT_NOBODY */
-	uint32_t backend;       /* GRANTS: to whom they are; else DT_NOBODY */
+	uint32_t backend;       /* iommus: to whom grants are; or DT_NOBODY */
 	uint32_t foreign_pages; /* ON_DEMAND, GRANTS: pages mapped at a time, at
 				 * most; 0: not said */
-	struct vblk_range window; /* WINDOW; len 0: none */
+	struct vblk_range window; /* memory-region; len 0: none */
 	bool     coherent;      /* guest and back end see each other's caches */
 
 	/* how it is notified, and how it notifies */
