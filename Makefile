@@ -205,13 +205,14 @@ clean:
 # Each part of CI has its suites
 SUITES := build-gcc build-clang headers \
 	  unit-gcc unit-clang unit-gcc-san unit-clang-san unit-m32 threads \
-	  store-gcc-san store-clang-san sim-smoke sim-smoke-san sim-run \
+	  store-gcc-san store-clang-san dt-gcc-san dt-clang-san \
+	  sim-smoke sim-smoke-san sim-run \
 	  mutants coverage template symbols size licence docs
 SUITES-vhost-user := vhost-user-cli vhost-user-clients vhost-user-clients-san \
 	vhost-user-clients-tsan vhost-user-hostile vhost-user-hostile-san \
 	vhost-user-sandbox vhost-user-fuzz \
 	vhost-user-install vhost-user-guests
-.PHONY: $(filter-out size,$(SUITES)) $(SUITES-vhost-user)
+.PHONY: $(filter-out size,$(SUITES)) $(SUITES-vhost-user) dt-fuzz
 
 # Sanitizers of this age lose their way where the kernel spreads addresses wider
 # than they were built for; without randomization they do not.
@@ -239,9 +240,13 @@ $(foreach v,gcc-san clang-san, \
 	$(eval dt-$v: build/$v/test_dt $(TREES:%.dts=build/%.dtb); \
 		$$(call run,$$<)))
 
-build/%.dtb: %.dts Makefile
+# Some are wrong in a way that dtc would not write, unless forced
+build/%.dtb: %.dts $(wildcard ports/common/test/dt/*.dtsi) Makefile
 	@mkdir -p $(@D)
-	$(call say,DTC)dtc -q -I dts -O dtb -o $@ $<
+	$(call say,DTC)dtc -q -f -I dts -O dtb -o $@ $<
+
+dt-fuzz: build/fuzz/fuzz_dt $(TREES:%.dts=build/%.dtb)
+	ports/common/fuzz/run $< $(FUZZ_SECONDS)
 
 # Each header alone, as C11 and as C++17, by both compilers.
 headers:

@@ -171,7 +171,7 @@ static int regime_of(const struct dt_walk *w, struct dt_disk *d)
 		return -1;
 	if (granted && shared)
 		return dt_refuse(w, dt_here(w), "memory-region",
-				 "and iommus: addresses cannot be both");
+				 "beside iommus: an address cannot be both");
 	d->memory = granted ? DT_GRANTS : shared ? DT_WINDOW : DT_WHOLE;
 	for (unsigned i = 0; name; i++) {
 		if (i == sizeof(regime) / sizeof(regime[0]))
@@ -272,7 +272,7 @@ int dt_is_disk(const struct dt_walk *w)
 	r = holds_disk(w);
 	if (r == 0 && dt_bytes(w, dt_here(w), "vblk,image", &p) >= 0)
 		return dt_refuse(w, dt_here(w), "vblk,image",
-				 "but it holds another kind of device");
+				 "of a node that holds another kind of device");
 	return r;
 }
 

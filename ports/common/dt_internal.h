@@ -62,8 +62,8 @@ int dt_compatible(const struct dt_walk *w, int node, const char *name);
 int dt_available(const struct dt_walk *w);
 
 /*
- * Entry number `entry` of this node's reg, as an address of the root's. 0: reg
- * has fewer. Not empty, does not wrap.
+ * Entry number `entry` of this node's reg, as an address of the root's; this is
+ * not the root. 0: reg has fewer. Not empty, does not wrap.
  */
 int dt_reg(const struct dt_walk *w, unsigned entry, struct vblk_range *out);
 

@@ -101,7 +101,7 @@ static int interrupt(const struct dt_walk *w, struct dt_disk *d)
 	else if (type == PPI && number > PPI_LAST - PPI_FIRST)
 		wrong = "no PPI has this number";
 	else if (flags != EDGE_UP && flags != LEVEL_HIGH)
-		wrong = "neither 1 (rising edge) nor 4 (high level)";
+		wrong = "flags neither 1 (rising edge) nor 4 (high level)";
 	if (wrong)
 		return dt_refuse(w, dt_here(w), "interrupts", wrong);
 	d->irq = number + (type == SPI ? SPI_FIRST : PPI_FIRST);

@@ -318,17 +318,13 @@ static int climb(const struct dt_walk *w, int level, struct vblk_range *r)
 
 int dt_reg(const struct dt_walk *w, unsigned entry, struct vblk_range *out)
 {
-	int a, s, step, len;
+	int bus = w->up[w->depth - 1], a = address_cells(w, bus);
+	int s = size_cells(w, bus), step = CELL * (a + s);
 	const uint8_t *p;
+	int len = dt_bytes(w, dt_here(w), "reg", &p);
 
-	if (w->depth == 0)
-		return dt_refuse(w, 0, "reg", "the root has no address");
-	a = address_cells(w, w->up[w->depth - 1]);
-	s = size_cells(w, w->up[w->depth - 1]);
 	if (a < 0 || s < 0)
 		return -1;
-	step = CELL * (a + s);
-	len = dt_bytes(w, dt_here(w), "reg", &p);
 	if (len < 0)
 		return dt_refuse(w, dt_here(w), "reg", "missing");
 	if (len == 0 || len % step)

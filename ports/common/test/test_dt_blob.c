@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The blob as a whole, the bounds, and what nobody thought of. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "fuzz/dt_check.h"
+#include "test_dt.h"
+
+#define MUTATIONS 100000u       /* of the good trees */
+#define ROOT      "/virtio@2000000"
+#define MALFORMED "malformed: fdt_check_full refuses it"
+
+/* --- the blob ------------------------------------------------------------- */
+
+/* Both functions, without a copy of it. */
+static void refused_here(const void *blob, size_t size, const char *reason)
+{
+	struct dt_disk d[4];
+	struct vblk_range r[4];
+	struct dt_error why;
+
+	ck_assert_int_eq(dt_disks(blob, size, d, 4, &why), -1);
+	ck_assert_str_eq(why.reason, reason);
+	ck_assert_str_eq(why.path, "");
+	ck_assert_ptr_null(why.property);
+	ck_assert_int_eq(dt_memory(blob, size, r, 4, &why), -1);
+	ck_assert_str_eq(why.reason, reason);
+}
+
+START_TEST(binding__truncated)
+{
+	struct tree t = tree_load("good");
+
+	for (size_t n = 0; n < t.size; n++) {
+		struct tree less = tree_copy(t.blob, n);
+
+		refused_here(less.blob, n, "truncated");
+		/* one that says so of itself: its blocks are cut */
+		if (n >= sizeof(struct fdt_header)) {
+			fdt_set_totalsize(less.blob, (uint32_t)n);
+			refused_here(
+				less.blob, n,
+				n < fdt_off_dt_strings(t.blob) +
+							fdt_size_dt_strings(
+								t.blob)
+					? "its strings lie outside it"
+					: MALFORMED);
+		}
+		tree_free(&less);
+	}
+	tree_free(&t);
+}
+END_TEST
+
+START_TEST(binding__magic)
+{
+	void *blob = tree_open();
+
+	fdt_set_magic(blob, FDT_MAGIC + 1u);
+	refused_here(blob, ROOM, "wrong magic: not a device tree");
+}
+END_TEST
+
+START_TEST(binding__version)
+{
+	void *blob = tree_open();
+
+	fdt_set_version(blob, 16);
+	refused_here(blob, ROOM, "not of version 17");
+	fdt_set_version(blob, 18);
+	fdt_set_last_comp_version(blob, 18);
+	refused_here(blob, ROOM, "not of version 17");
+}
+END_TEST
+
+START_TEST(binding__alignment)
+{
+	struct tree t = tree_load("good");
+	void *moved = malloc(t.size + 8u), *blob = tree_open();
+
+	memcpy((char *)moved + 4, t.blob, t.size);
+	refused_here((char *)moved + 4, t.size,
+		     "the blob does not lie at a multiple of 8");
+	fdt_set_off_dt_struct(blob, fdt_off_dt_struct(blob) + 2u);
+	refused_here(blob, ROOM, "a block is not aligned");
+	blob = tree_open();
+	fdt_set_off_mem_rsvmap(blob, fdt_off_mem_rsvmap(blob) + 4u);
+	refused_here(blob, ROOM, "a block is not aligned");
+	free(moved);
+	tree_free(&t);
+}
+END_TEST
+
+START_TEST(binding__sizes)
+{
+	uint32_t size = DT_BLOB_MAX + 8u;
+	void *large = malloc(size);
+	struct vblk_range r[4];
+	struct dt_error why;
+
+	memset(large, 0, size);
+	memcpy(large, tree_open(), ROOM);
+	fdt_set_totalsize(large, DT_BLOB_MAX);
+	ck_assert_int_eq(dt_memory(large, size, r, 4, &why), 1);
+	fdt_set_totalsize(large, size);
+	refused_here(large, size, "larger than DT_BLOB_MAX");
+	fdt_set_totalsize(large, DT_BLOB_MAX);
+	fdt_set_size_dt_struct(large, DT_STRUCT_MAX + 4u);
+	refused_here(large, size, "larger than DT_STRUCT_MAX");
+	free(large);
+}
+END_TEST
+
+START_TEST(binding__long_name)
+{
+	char name[DT_NAME_MAX + 1u];
+	void *blob = tree_open();
+	struct dt_disk d[DT_DISKS_MAX];
+
+	memset(name, 'n', sizeof(name));
+	name[DT_NAME_MAX - 1u] = '\0';
+	tree_set(blob, ROOT, name, "", 0);
+	ck_assert_int_eq(tree_disks(blob, ROOM, d), 3);
+	name[DT_NAME_MAX - 1u] = 'n';
+	name[DT_NAME_MAX] = '\0';
+	tree_set(blob, ROOT, name, "", 0);
+	refused_here(blob, ROOM,
+		     "a property's name is longer than DT_NAME_MAX");
+}
+END_TEST
+
+/* --- bounds --------------------------------------------------------------- */
+
+START_TEST(binding__too_deep)
+{
+	const char *at = "/n1/n2/n3/n4/n5/n6/n7/n8/n9/n10/n11/n12/n13/n14/n15"
+			 "/n16";
+	const char *reason = "more levels below it than DT_DEPTH_MAX";
+
+	refused("too_deep", at, NULL, reason);
+	memory_refused("too_deep", at, NULL, reason);
+}
+END_TEST
+
+START_TEST(binding__too_many_disks)
+{
+	const uint32_t window[4] = { 0, 0, 0, cpu_to_fdt32(0x200) };
+	struct tree t = tree_load("good");
+	struct dt_disk d[DT_DISKS_MAX + 1u];
+	struct dt_error why;
+	void *blob = tree_open();
+	char name[32];
+
+	for (size_t max = 0; max < 3; max++) {
+		ck_assert_int_eq(dt_disks(t.blob, t.size, d, max, &why), -1);
+		ck_assert_str_eq(why.reason,
+				 "more disks than there is room for");
+	}
+	ck_assert_int_eq(dt_disks(t.blob, t.size, d, 3, &why), 3);
+	for (unsigned i = 3; i <= DT_DISKS_MAX; i++) {
+		uint32_t reg[4],
+			irq[3] = { 0, cpu_to_fdt32(i + 8u), cpu_to_fdt32(1) };
+
+		memcpy(reg, window, sizeof(reg));
+		reg[1] = cpu_to_fdt32(0x3000000 + i * 0x200u);
+		snprintf(name, sizeof(name), "/virtio@%x",
+			 0x3000000 + i * 0x200u);
+		ck_assert_int_gt(fdt_add_subnode(blob, 0, name + 1), 0);
+		tree_set(blob, name, "reg", reg, sizeof(reg));
+		tree_set(blob, name, "interrupts", irq, sizeof(irq));
+		tree_set(blob, name, "compatible", "virtio,mmio", 12);
+		ck_assert_int_eq(
+			dt_disks(blob, ROOM, d, DT_DISKS_MAX + 1u, &why),
+			i < DT_DISKS_MAX ? (int)i + 1 : -1);
+	}
+	ck_assert_str_eq(why.reason, "more disks than there is room for");
+	tree_free(&t);
+}
+END_TEST
+
+START_TEST(binding__too_many_properties)
+{
+	void *blob = tree_open();
+	struct dt_disk d[DT_DISKS_MAX];
+	char name[32];
+
+	for (unsigned i = 4; i <= DT_PROPS_MAX; i++) { /* it has four */
+		ck_assert_int_eq(tree_disks(blob, ROOM, d), 3);
+		snprintf(name, sizeof(name), "acme,%u", i);
+		tree_set(blob, ROOT, name, "", 0);
+	}
+	blob_refused(blob, ROOM, ROOT, NULL,
+		     "more properties than DT_PROPS_MAX");
+}
+END_TEST
+
+START_TEST(binding__too_many_children)
+{
+	void *blob = tree_open();
+	struct dt_disk d[DT_DISKS_MAX];
+	char name[32];
+
+	for (unsigned i = 0; i <= DT_CHILDREN_MAX; i++) {
+		ck_assert_int_eq(tree_disks(blob, ROOM, d), 3);
+		snprintf(name, sizeof(name), "partition-%u", i);
+		ck_assert_int_gt(fdt_add_subnode(blob,
+						 fdt_path_offset(blob, ROOT),
+						 name),
+				 0);
+	}
+	blob_refused(blob, ROOM, ROOT, NULL,
+		     "more nodes below it than DT_CHILDREN_MAX");
+}
+END_TEST
+
+/* Entries of soc's ranges: only the last one is where its disk is. */
+START_TEST(binding__too_many_ranges)
+{
+	uint32_t entry[(DT_RANGES_MAX + 1u) * 4u] = { 0 };
+	struct dt_disk d[DT_DISKS_MAX];
+	void *blob = tree_open();
+
+	for (unsigned n = DT_RANGES_MAX; n <= DT_RANGES_MAX + 1u; n++) {
+		uint32_t *last = &entry[4u * (n - 1u)];
+
+		memset(entry, 0, sizeof(entry));
+		last[2] = cpu_to_fdt32(0x2100000);
+		last[3] = cpu_to_fdt32(0x100000);
+		tree_set(blob, "/soc@2100000", "ranges", entry, 16u * n);
+		if (n > DT_RANGES_MAX)
+			break;
+		ck_assert_int_eq(tree_disks(blob, ROOM, d), 3);
+		ck_assert_uint_eq(d[2].base, 0x2100600);
+	}
+	blob_refused(blob, ROOM, "/soc@2100000", "ranges",
+		     "not 1 to DT_RANGES_MAX whole entries");
+}
+END_TEST
+
+START_TEST(binding__too_many_memory)
+{
+	uint32_t entry[(DT_MEMORY_MAX + 1u) * 4u];
+	const char *ram = "/memory@40000000", *many = "too many ranges of RAM";
+	struct vblk_range r[DT_MEMORY_MAX + 1u];
+	struct tree t = tree_load("example");
+	struct dt_error why;
+	void *blob = tree_open();
+
+	for (unsigned i = 0; i <= DT_MEMORY_MAX; i++) {
+		entry[4u * i] = entry[4u * i + 2u] = 0;
+		entry[4u * i + 1u] = cpu_to_fdt32(0x40000000 + i * DT_PAGE);
+		entry[4u * i + 3u] = cpu_to_fdt32(DT_PAGE);
+	}
+	tree_set(blob, ram, "reg", entry, 16u * DT_MEMORY_MAX);
+	ck_assert_int_eq(dt_memory(blob, ROOM, r, DT_MEMORY_MAX + 1u, &why),
+			 DT_MEMORY_MAX);
+	tree_set(blob, ram, "reg", entry, sizeof(entry));
+	blob_memory_refused(blob, ROOM, ram, "reg", many);
+	ck_assert_int_eq(dt_memory(t.blob, t.size, r, 1, &why), -1);
+	ck_assert_str_eq(why.reason, many);
+	ck_assert_int_eq(dt_memory(t.blob, t.size, r, 0, &why), -1);
+	tree_free(&t);
+}
+END_TEST
+
+/* --- errors as text ------------------------------------------------------- */
+
+START_TEST(binding__error_line)
+{
+	struct dt_error e = { .path = "/soc/virtio@2000000",
+			      .property = "interrupts",
+			      .reason = "no such" };
+	char line[DT_LINE], small[12];
+
+	ck_assert_str_eq(dt_strerror(&e, line, sizeof(line)),
+			 "/soc/virtio@2000000: interrupts: no such");
+	ck_assert_str_eq(dt_strerror(&e, small, sizeof(small)), "/soc/virtio");
+	ck_assert_ptr_eq(dt_strerror(&e, small, 0), small);
+	e.property = NULL;
+	snprintf(e.path, sizeof(e.path), "/a\n\033[2Jb\377");
+	ck_assert_str_eq(dt_strerror(&e, line, sizeof(line)),
+			 "/a??[2Jb?: no such");
+	e.path[0] = '\0';
+	ck_assert_str_eq(dt_strerror(&e, line, sizeof(line)),
+			 "device tree: no such");
+	refused("long_path", ".../virtio@123456789", "reg", "missing");
+}
+END_TEST
+
+/* --- what nobody thought of ----------------------------------------------- */
+
+static uint64_t draw;
+
+static uint64_t random_below(uint64_t n)
+{
+	uint64_t z = draw += UINT64_C(0x9e3779b97f4a7c15);
+
+	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+	return (z ^ z >> 31) % n;
+}
+
+/* One change; words more than bytes, since cells and tags are words. */
+static size_t mutate(uint8_t *blob, size_t size)
+{
+	static const uint32_t words[] = {
+		0, 1, 2, 3, 4, 9, 0x200, 0x7fffffff, 0x80000000, 0xffffffff
+	};
+	size_t word = random_below(size / 4u) * 4u;
+	uint32_t v = words[random_below(sizeof(words) / sizeof(words[0]))];
+	size_t from = random_below(size / 4u) * 4u;
+
+	switch (random_below(6)) {
+	case 0:
+		blob[random_below(size)] ^= (uint8_t)(1u << random_below(8));
+		break;
+	case 1: blob[random_below(size)] = (uint8_t)random_below(256); break;
+	case 2:
+		v = cpu_to_fdt32(v);
+		memcpy(blob + word, &v, 4);
+		break;
+	case 3: memmove(blob + word, blob + from, 4); break;
+	case 4:
+		v = cpu_to_fdt32((uint32_t)random_below(size));
+		memcpy(blob + word, &v, 4);
+		break;
+	default: return size - (random_below(64) ? 0 : random_below(size));
+	}
+	return size;
+}
+
+START_TEST(binding__mutations)
+{
+	struct tree good[2] = { tree_load("good"), tree_load("example") };
+	unsigned accepted = 0;
+
+	draw = seed;
+	for (unsigned i = 0; i < MUTATIONS; i++) {
+		struct tree *from = &good[i % 2u];
+		struct tree t = tree_copy(from->blob, from->size);
+		uint64_t n = 1u + random_below(6);
+		const char *wrong;
+		struct dt_disk d[DT_DISKS_MAX];
+		struct dt_error why;
+
+		while (n-- > 0 && t.size > 64)
+			t.size = mutate(t.blob, t.size);
+		if (t.size < from->size) { /* so that ASan knows its end */
+			struct tree less = tree_copy(t.blob, t.size);
+
+			tree_free(&t);
+			t = less;
+		}
+		wrong = dt_check(t.blob, t.size);
+		if (wrong)
+			ck_abort_msg(
+				"expected: %s; mutation %u of DT_SEED=%llu",
+				wrong, i, (unsigned long long)seed);
+		accepted += dt_disks(t.blob, t.size, d, DT_DISKS_MAX, &why) > 0;
+		tree_free(&t);
+	}
+	/* a mutator that only breaks headers shows nothing */
+	ck_assert_uint_gt(accepted, MUTATIONS / 100u);
+	ck_assert_uint_lt(accepted, MUTATIONS - MUTATIONS / 4u);
+	tree_free(&good[0]);
+	tree_free(&good[1]);
+}
+END_TEST
+
+void add_blob_tests(Suite *suite)
+{
+	TCase *tc = tcase_create("blob");
+
+	tcase_set_timeout(tc, 240);
+	tcase_add_test(tc, binding__truncated);
+	tcase_add_test(tc, binding__magic);
+	tcase_add_test(tc, binding__version);
+	tcase_add_test(tc, binding__alignment);
+	tcase_add_test(tc, binding__sizes);
+	tcase_add_test(tc, binding__long_name);
+	tcase_add_test(tc, binding__too_deep);
+	tcase_add_test(tc, binding__too_many_disks);
+	tcase_add_test(tc, binding__too_many_properties);
+	tcase_add_test(tc, binding__too_many_children);
+	tcase_add_test(tc, binding__too_many_ranges);
+	tcase_add_test(tc, binding__too_many_memory);
+	tcase_add_test(tc, binding__error_line);
+	tcase_add_test(tc, binding__mutations);
+	suite_add_tcase(suite, tc);
+}
