@@ -5,22 +5,18 @@ A bed is a directory named by a hash of its recipe (this file, the scripts that
 go into it, the names and versions of the packages); another recipe makes
 another bed, and old ones go a day later.
 """
-import glob
-import hashlib
 import os
 import re
-import shutil
-import stat
 import subprocess
 import tempfile
-import time
 
+import cpio
 import pool
 import stubs
+from keep import kept, text
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SCRIPTS = os.path.join(HERE, "guest")
-DAY = 24 * 3600
 
 # The cloud kernels: half the size of the others, quick to unpack, ext4 inside.
 KERNEL = {"amd64": "linux-image-cloud-amd64!",
@@ -39,56 +35,6 @@ FIRMWARE = {
     "u-boot-qemu": ["usr/lib/u-boot/qemu-x86/u-boot.rom",
                     "usr/lib/u-boot/qemu_arm64/u-boot.bin"],
 }
-
-
-def cpio(entries):
-    """A newc archive of (path, mode, content, device)."""
-    out = []
-    last = ("TRAILER!!!", 0, b"", (0, 0))
-    for ino, (path, mode, data, dev) in enumerate(list(entries) + [last], 1):
-        name = path.encode() + b"\0"
-        fields = (ino, mode, 0, 0, 1, 0, len(data), 0, 0, dev[0], dev[1],
-                  len(name), 0)
-        head = b"070701" + b"".join(b"%08X" % v for v in fields) + name
-        out += [head, bytes(-len(head) % 4), data, bytes(-len(data) % 4)]
-    archive = b"".join(out)
-    return archive + bytes(-len(archive) % 512)
-
-
-def tree(files, devices=()):
-    """cpio() of {path: (content, mode)} with the directories above them."""
-    dirs = set()
-    for path in list(files) + [d[0] for d in devices]:
-        while path := os.path.dirname(path):
-            dirs.add(path)
-    entries = [(d, stat.S_IFDIR | 0o755, b"", (0, 0)) for d in sorted(dirs)]
-    entries += [(p, stat.S_IFCHR | 0o600, b"", dev) for p, dev in devices]
-    entries += [(p, stat.S_IFREG | mode, data, (0, 0))
-                for p, (data, mode) in sorted(files.items())]
-    return cpio(entries)
-
-
-def _bed(name, recipe, build):
-    key = hashlib.sha256("\0".join(recipe).encode()).hexdigest()[:16]
-    path = os.path.join(pool.cache_dir(), "%s-%s" % (name, key))
-    if not os.path.isdir(path):
-        work = path + ".new"
-        shutil.rmtree(work, ignore_errors=True)
-        os.makedirs(work)
-        build(work)
-        for old in glob.glob(os.path.join(pool.cache_dir(), name + "-*")):
-            if time.time() - os.path.getmtime(old) > DAY:
-                shutil.rmtree(old, ignore_errors=True)
-        os.rename(work, path)
-    return path
-
-
-def _text(*paths):
-    out = []
-    for p in paths:
-        with open(p) as f:
-            out.append(f.read())
-    return out
 
 
 def _source(name):
@@ -142,7 +88,7 @@ def _initrd(debs, arch, work):
                 f.write(files[path][0])
         fio = os.path.join(tmp, "program-fio")
         have.update(stubs.make(fio, arch, have, tmp))
-        libraries = _closure(programs, have)
+        libraries = stubs.closure(programs, have)
     loader = {"amd64": "lib64/ld-linux-x86-64.so.2",
               "arm64": "lib/ld-linux-aarch64.so.1"}[arch]
     for name, data in libraries.items():
@@ -151,18 +97,7 @@ def _initrd(debs, arch, work):
     with open(os.path.join(SCRIPTS, "init"), "rb") as f:
         files["init"] = (f.read(), 0o755)
     with open(os.path.join(work, "initrd"), "wb") as f:
-        f.write(tree(files, [("dev/console", (5, 1))]))
-
-
-def _closure(programs, have):
-    todo, out = list(programs), {}
-    while todo:
-        for lib in stubs.needed(todo.pop()):
-            if lib not in out:
-                with open(have[lib], "rb") as f:
-                    out[lib] = f.read()
-                todo.append(have[lib])
-    return out
+        f.write(cpio.tree(files, [("dev/console", (5, 1))]))
 
 
 def linux(arch):
@@ -170,9 +105,10 @@ def linux(arch):
     with pool.Locked():
         debs = pool.Pool(arch).get([KERNEL[arch], "busybox-static", *TOOLS,
                                     *LIBRARIES])
-        recipe = _text(__file__, stubs.__file__, pool.__file__,
+        recipe = text(__file__, stubs.__file__, pool.__file__,
+                       cpio.__file__,
                        os.path.join(SCRIPTS, "init"))
-        return _bed("linux-" + arch, recipe + _names(debs),
+        return kept("linux-" + arch, recipe + _names(debs),
                     lambda work: _initrd(debs, arch, work))
 
 
@@ -186,7 +122,7 @@ def firmware(package):
 
     with pool.Locked():
         debs = pool.Pool("amd64").get([package])
-        return _bed(package, _text(__file__, pool.__file__) + _names(debs),
+        return kept(package, text(__file__, pool.__file__) + _names(debs),
                     build)
 
 
@@ -204,5 +140,5 @@ def boot_sector():
             raise RuntimeError("boot.S is not 512 bytes")
 
     with pool.Locked():
-        return os.path.join(_bed("boot", _text(__file__, source), build),
+        return os.path.join(kept("boot", text(__file__, source), build),
                             "boot.bin")

@@ -7,7 +7,7 @@ import struct
 import subprocess
 
 from lab import have
-from machine import Failure
+from child import Failure
 
 MIB = 1 << 20
 SECTOR = 512

@@ -4,7 +4,8 @@ import os
 import shutil
 import subprocess
 
-from machine import Console, Daemon, Failure
+from child import Console, Failure
+from machine import Daemon, attached
 from pool import Unavailable
 
 COMMANDS = {                        # command: the Debian package that has it
@@ -100,7 +101,7 @@ class Lab:
         for daemon in self.daemons:
             daemon.alive()
         for console in self.consoles:
-            console.attached()
+            attached(console)
 
     def close(self):
         for started in self.consoles + self.daemons:

@@ -5,6 +5,7 @@ import os
 import time
 
 import bed
+import cpio
 import disk
 from disk import MIB, SECTOR
 from lab import devices
@@ -72,7 +73,7 @@ def boot(lab, machine, scripts, disks, cpus=1, extra=(), memory="256M"):
     with open(os.path.join(where, "initrd"), "rb") as f, \
             open(initrd, "wb") as out:
         out.write(f.read())
-        out.write(bed.tree(files))
+        out.write(cpio.tree(files))
     return lab.qemu(
         machine.program, "-cpu", machine.cpu,
         "-kernel", os.path.join(where, "vmlinuz"), "-initrd", initrd,

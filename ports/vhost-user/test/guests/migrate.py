@@ -17,7 +17,7 @@ import time
 import disk
 import linux
 from disk import MIB
-from machine import Failure
+from child import Failure
 
 SIZE = 24 * MIB
 

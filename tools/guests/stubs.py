@@ -74,3 +74,15 @@ def make(program, arch, have, work):
                         "-o", base, base + ".c"], check=True)
         made[lib] = base
     return made
+
+
+def closure(programs, have):
+    """{library: content} of all that the programs are linked to."""
+    todo, out = list(programs), {}
+    while todo:
+        for lib in needed(todo.pop()):
+            if lib not in out:
+                with open(have[lib], "rb") as f:
+                    out[lib] = f.read()
+                todo.append(have[lib])
+    return out
