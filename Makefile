@@ -32,6 +32,7 @@ DT       := $(sort $(wildcard ports/common/dt*.c)) # needs libfdt, the rest not
 COMMON   := $(sort $(filter-out $(DT),$(wildcard ports/common/*.c)))
 DTTEST   := $(sort $(wildcard ports/common/test/test_dt*.c)) # one program
 TREES    := $(sort $(wildcard ports/common/test/dt/*.dts))
+SIMTREES := $(sort $(wildcard sim/test/dt/*.dts))
 STORE    := $(sort $(filter-out $(DTTEST),$(wildcard ports/common/test/*.c)))
 SIM      := $(sort $(wildcard sim/*.c))
 SIMRUN   := $(sort $(wildcard sim/test/run_*.sh))
@@ -95,8 +96,8 @@ build/$(1)/test_dt: $(call obj,$(1),$(DT) $(DTTEST))
 build/$(1)/fuzz_dt: $(call obj,$(1),$(DT) ports/common/fuzz/fuzz_dt.c)
 	$$(call say,LD)$($(1)) -o $$@ $$^ -lfdt
 
-build/$(1)/vblk-sim: $(call obj,$(1),$(CORE) $(SIM))
-	$$(call say,LD)$($(1)) -o $$@ $$^ -lpthread
+build/$(1)/vblk-sim: $(call obj,$(1),$(CORE) $(SIM) $(DT))
+	$$(call say,LD)$($(1)) -o $$@ $$^ -lfdt -lpthread
 
 build/$(1)/vblk-vhost-user: $(call obj,$(1),$(CORE) $(COMMON) $(VHOSTUSER))
 	$$(call say,LD)$($(1)) -o $$@ $$^ -luring -lseccomp -lpthread
@@ -248,6 +249,8 @@ build/%.dtb: %.dts $(wildcard ports/common/test/dt/*.dtsi) Makefile
 dt-fuzz: build/fuzz/fuzz_dt $(TREES:%.dts=build/%.dtb)
 	ports/common/fuzz/run $< $(FUZZ_SECONDS)
 
+build/sim/test/dt/small.dtb: sim/test/dt/demand.dts
+
 # Each header alone, as C11 and as C++17, by both compilers.
 headers:
 	@set -e; for h in $(HEADERS:core/%=%); do \
@@ -266,7 +269,8 @@ sim-smoke: build/sim/vblk-sim
 sim-smoke-san: build/sim-san/vblk-sim
 	$(PLAIN) build/sim-san/vblk-sim --smoke
 
-sim-run: build/vblk-sim build/vblk-demo build/sim-san/vblk-sim
+sim-run: build/vblk-sim build/vblk-demo build/sim-san/vblk-sim \
+		$(SIMTREES:%.dts=build/%.dtb) $(TREES:%.dts=build/%.dtb)
 	$(call run,$(SIMRUN))
 
 # Each defect that real back ends had, seeded, fails the test that docs/defects.md

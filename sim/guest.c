@@ -38,7 +38,12 @@ uint32_t guest_alloc(struct world *w, uint32_t bytes, uint32_t align)
 
 static uint64_t gpa(uint32_t off)
 {
-	return GUEST_BASE + off;
+	return ram_base() + off;
+}
+
+static uint32_t high(uint32_t off)
+{
+	return (uint32_t)(gpa(off) >> 32);
 }
 
 static void write_desc(uint32_t at, uint32_t off, uint32_t len, uint16_t flags,
@@ -126,6 +131,8 @@ void guest_start(struct world *w, unsigned disk)
 	struct driver *d = &w->driver[disk];
 
 	d->disk = disk;
+	d->base = w->k.machine.base[disk];
+	d->irq_number = w->k.machine.irq[disk];
 	d->irq_cpu = -1;
 	lay_out(w, disk);
 	clear_rings(w, d);
@@ -139,11 +146,15 @@ void guest_access(struct world *w, unsigned cpu, unsigned disk, bool write,
 {
 	struct vblk_event e = { .kind = VBLK_EV_ACCESS };
 
-	e.u.access.offset = offset;
 	e.u.access.value = value;
 	e.u.access.who = cpu;
 	e.u.access.size = (uint8_t)size;
 	e.u.access.write = write;
+	if (!machine_decode(&w->k, w->driver[disk].base + offset, &disk,
+			    &e.u.access.offset)) {
+		w->cpu[cpu].value = UINT64_MAX; /* nobody is there */
+		return;
+	}
 	w->cpu[cpu].waiting = true;
 	w->access[cpu] = e.u.access;
 	w->access_disk[cpu] = disk;
@@ -190,11 +201,11 @@ static void bring_up_queue(struct world *w, unsigned cpu, struct driver *d,
 	case 0: wr(w, cpu, d, QUEUE_SEL, i); break;
 	case 1: wr(w, cpu, d, QUEUE_SIZE, q->size); break;
 	case 2: wr(w, cpu, d, DESC_LOW, (uint32_t)gpa(q->desc)); break;
-	case 3: wr(w, cpu, d, DESC_LOW + 4, 0); break;
+	case 3: wr(w, cpu, d, DESC_LOW + 4, high(q->desc)); break;
 	case 4: wr(w, cpu, d, DRIVER_LOW, (uint32_t)gpa(q->avail)); break;
-	case 5: wr(w, cpu, d, DRIVER_LOW + 4, 0); break;
+	case 5: wr(w, cpu, d, DRIVER_LOW + 4, high(q->avail)); break;
 	case 6: wr(w, cpu, d, DEVICE_LOW, (uint32_t)gpa(q->used)); break;
-	case 7: wr(w, cpu, d, DEVICE_LOW + 4, 0); break;
+	case 7: wr(w, cpu, d, DEVICE_LOW + 4, high(q->used)); break;
 	case 8: wr(w, cpu, d, READY, 1); break;
 	default: rd(w, cpu, d, READY); break;
 	}

@@ -110,7 +110,7 @@ static void spoil(struct world *w, struct driver_queue *q, struct request *r,
 		break;
 	case ACT_NO_MEMORY:
 		put64(at, rng_one_in(&w->rng, 2) ? rng_next(&w->rng)
-						 : GUEST_BASE + bus.size);
+						 : ram_base() + bus.size);
 		break;
 	case ACT_WRAP: put64(at, ~UINT64_C(0) - rng_below(&w->rng, 16)); break;
 	case ACT_NO_STATUS: or_flags(last, 0, VBLK_DESC_WRITE); break;
@@ -131,7 +131,7 @@ static void spoil(struct world *w, struct driver_queue *q, struct request *r,
 		break;
 	default:        /* ACT_LONG */
 		or_flags(ring, VBLK_DESC_INDIRECT, VBLK_DESC_NEXT);
-		put64(ring, GUEST_BASE + q->desc);
+		put64(ring, ram_base() + q->desc);
 		put32(ring + 8u, 16u * rng_range(&w->rng, 500, 520));
 		break;
 	}

@@ -41,7 +41,7 @@ static int hal_submit(void *ctx, const struct vblk_req *req, size_t n)
 static void hal_signal(void *ctx, uint16_t source, bool up)
 {
 	unsigned disk = disk_of(ctx);
-	struct driver *d = &world->driver[disk];
+	struct driver *d = machine_handler(world, world->k.machine.irq[disk]);
 
 	hal_call();
 	if (!up && source != VBLK_SOURCE_LINE)
@@ -55,7 +55,7 @@ static void hal_signal(void *ctx, uint16_t source, bool up)
 		sim_fail("SIG-3: down only when all is acknowledged",
 			 "disk %u: InterruptStatus is not 0", disk);
 	}
-	world->line[disk] = up;
+	world->line[d->disk] = up;
 	hal_call();
 }
 
@@ -86,12 +86,12 @@ static int hal_map(void *ctx, const struct vblk_range *want,
 	if (want->len == 0 || want->len - 1u > ~want->gpa)
 		sim_fail("a range that is asked for does not wrap", "disk %u",
 			 disk);
-	if (want->gpa < GUEST_BASE + world->low[disk] ||
-	    want->gpa - GUEST_BASE >= world->high[disk] ||
-	    want->len > world->high[disk] - (want->gpa - GUEST_BASE))
+	if (want->gpa < ram_base() + world->low[disk] ||
+	    want->gpa - ram_base() >= world->high[disk] ||
+	    want->len > world->high[disk] - (want->gpa - ram_base()))
 		return VBLK_EGUEST;
-	lo = (want->gpa - GUEST_BASE) / g * g;
-	hi = (want->gpa - GUEST_BASE + want->len + g - 1u) / g * g;
+	lo = (want->gpa - ram_base()) / g * g;
+	hi = (want->gpa - ram_base() + want->len + g - 1u) / g * g;
 	if (world->mapped[disk] + (hi - lo) / BUS_PAGE > world->cap)
 		return VBLK_EBUSY;
 	for (uint64_t p = lo; p < hi; p += BUS_PAGE)
@@ -104,7 +104,7 @@ static int hal_map(void *ctx, const struct vblk_range *want,
 	if (world->mapped[disk] > world->n.most_mapped)
 		world->n.most_mapped = world->mapped[disk];
 	world->n.maps++;
-	out->gpa = GUEST_BASE + lo;
+	out->gpa = ram_base() + lo;
 	out->len = hi - lo;
 	out->host = bus.ram + lo;
 	out->dirty = NULL;
@@ -116,7 +116,7 @@ static int hal_map(void *ctx, const struct vblk_range *want,
 static void hal_unmap(void *ctx, const struct vblk_region *r)
 {
 	unsigned disk = disk_of(ctx);
-	uint32_t off = (uint32_t)(r->gpa - GUEST_BASE);
+	uint32_t off = (uint32_t)(r->gpa - ram_base());
 
 	hal_call();
 	if (!bus_mapped(disk, off, (uint32_t)r->len))
@@ -196,7 +196,7 @@ static void map_all(struct world *w, unsigned disk)
 	w->mapped[disk] = 0;
 	for (unsigned i = 0; i <= w->cuts && w->k.regime != DEMAND; i++) {
 		uint32_t end = i < w->cuts ? w->cut[disk][i] : w->high[disk];
-		struct vblk_region r = { .gpa = GUEST_BASE + at,
+		struct vblk_region r = { .gpa = ram_base() + at,
 					 .len = end - at,
 					 .host = bus.ram + at,
 					 .perm = VBLK_RW };
@@ -383,7 +383,7 @@ void hyper_revoke(struct world *w)
 
 	if (over_rings(w, disk, lo, lo + w->granule) && !rng_one_in(&w->rng, 8))
 		return;
-	e.u.unmap.gpa = GUEST_BASE + lo;
+	e.u.unmap.gpa = ram_base() + lo;
 	e.u.unmap.len = w->granule;
 	w->n.revokes++;
 	hyper_push(w, disk, &e, 100);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "profile.h"
+#include "tree.h"
 
 #define SMOKE_SEEDS 100u        /* of each profile */
 #define KILL_REQUESTS 1000u
@@ -16,6 +17,7 @@ static void usage(FILE *to)
 {
 	fputs("usage: vblk-sim [--profile NAME] [--seed N] [--steps N] "
 	      "[--KNOB N ...] [--trace FILE] [--shrink] [--runs N]\n"
+	      "                [--device-tree FILE]\n"
 	      "       vblk-sim --smoke | --kill-every | --bench\n\n"
 	      "Runs the vblk core in a simulated hypervisor. The same seed, "
 	      "options and build give\nthe same run. A failure prints what "
@@ -26,6 +28,9 @@ static void usage(FILE *to)
 	      "  --steps N       turns of the scheduler (default: the "
 	      "profile's)\n"
 	      "  --trace FILE    timeline for Perfetto or chrome://tracing\n"
+	      "  --device-tree FILE\n"
+	      "                  the machine is what this .dtb says, "
+	      "spec/binding.md\n"
 	      "  --shrink        after a failure look for a smaller run that "
 	      "fails\n"
 	      "  --runs N        that many seeds, from the one given\n"
@@ -52,6 +57,10 @@ static void print_command(const struct knobs *k)
 	profile_knobs(profile_find(k->profile), k->seed, k->steps, &plain);
 	printf("vblk-sim --profile %s --seed %" PRIu64 " --steps %" PRIu64,
 	       k->profile, k->seed, k->steps);
+	if (k->tree) {
+		tree_shape(k->tree, &plain);
+		printf(" --device-tree %s", k->tree->file);
+	}
 	for (unsigned i = 0; i < num_knobs; i++)
 		if (knob_get(k, &knobs[i]) != knob_get(&plain, &knobs[i]))
 			printf(" --%s %" PRIu64, knobs[i].name,
@@ -293,8 +302,8 @@ static int bench(void)
 
 /* --- command line --------------------------------------------------------- */
 
-enum { OPT_PROFILE = 256, OPT_RUNS, OPT_SEED, OPT_STEPS, OPT_TRACE, OPT_SHRINK,
-	OPT_SMOKE, OPT_KILL, OPT_BENCH, OPT_HELP, OPT_KNOB };
+enum { OPT_PROFILE = 256, OPT_RUNS, OPT_SEED, OPT_STEPS, OPT_TRACE, OPT_TREE,
+	OPT_SHRINK, OPT_SMOKE, OPT_KILL, OPT_BENCH, OPT_HELP, OPT_KNOB };
 
 static uint64_t number(const char *name, const char *s)
 {
@@ -327,9 +336,33 @@ static void check(const struct knobs *k)
 		bad = "depth";
 	else if (k->burst < 1 || k->burst > SIM_DEPTH)
 		bad = "burst";
-	if (!bad)
+	if (bad)
+		fprintf(stderr, "vblk-sim: --%s is out of range, see --help\n",
+			bad);
+	else if (k->revoke != 0 && k->regime != DEMAND)
+		fputs("vblk-sim: --revoke wants memory that is mapped on "
+		      "demand\n",
+		      stderr);
+	else if (k->tree && k->disks > k->tree->disks)
+		fprintf(stderr, "vblk-sim: --disks %u, but %s has %u\n",
+			k->disks, k->tree->file, k->tree->disks);
+	else if (world_ram(k) > k->machine.ram_bytes)
+		fprintf(stderr,
+			"vblk-sim: the run takes %u bytes of RAM, %s has "
+			"%" PRIu64 " in one piece\n",
+			world_ram(k), k->tree->file, k->machine.ram_bytes);
+	else
 		return;
-	fprintf(stderr, "vblk-sim: --%s is out of range, see --help\n", bad);
+	exit(2);
+}
+
+static void read_tree(struct tree *t, const char *file)
+{
+	char why[512];
+
+	if (tree_load(t, file, why, sizeof(why)))
+		return;
+	fprintf(stderr, "vblk-sim: %s\n", why);
 	exit(2);
 }
 
@@ -341,6 +374,7 @@ int main(int argc, char **argv)
 		{ "seed", required_argument, NULL, OPT_SEED },
 		{ "steps", required_argument, NULL, OPT_STEPS },
 		{ "trace", required_argument, NULL, OPT_TRACE },
+		{ "device-tree", required_argument, NULL, OPT_TREE },
 		{ "shrink", no_argument, NULL, OPT_SHRINK },
 		{ "smoke", no_argument, NULL, OPT_SMOKE },
 		{ "kill-every", no_argument, NULL, OPT_KILL },
@@ -351,6 +385,7 @@ int main(int argc, char **argv)
 	uint64_t seed = 1, steps = 0, runs = 1, value[32] = { 0 };
 	bool given[32] = { false }, want_shrink = false, want_kill = false;
 	FILE *trace = NULL;
+	struct tree tree = { .file = NULL };
 	struct knobs k;
 	struct counts n;
 	bool ok;
@@ -383,6 +418,7 @@ int main(int argc, char **argv)
 				return 2;
 			}
 			break;
+		case OPT_TREE: read_tree(&tree, optarg); break;
 		case OPT_SHRINK: want_shrink = true; break;
 		case OPT_SMOKE: return smoke();
 		case OPT_BENCH: return bench();
@@ -404,6 +440,8 @@ int main(int argc, char **argv)
 	}
 	for (ok = true; ok && runs > 0; runs--) {
 		profile_knobs(p, seed++, steps, &k);
+		if (tree.file)
+			tree_shape(&tree, &k);
 		for (unsigned i = 0; i < num_knobs; i++)
 			if (given[i])
 				knob_set(&k, &knobs[i], value[i]);

@@ -149,6 +149,7 @@ void profile_knobs(const struct profile *p, uint64_t seed, uint64_t steps,
 	k->indirect = rng_one_in(&r, 2);
 	k->weak = true;
 	k->acts = (1u << ACTS) - 1u;
+	machine_default(&k->machine);
 	p->shape(k, &r);
 }
 

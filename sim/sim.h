@@ -10,7 +10,9 @@
  *   store.c    a disk that reorders, delays, tears, fails, forgets
  *   oracle.c   what each sector may hold, and how requests may end
  *   bus.c      guest memory between the two sides
+ *   machine.c  addresses and interrupt numbers
  *   trace.c    a timeline to look at
+ *   tree.c     the machine that a device tree describes
  *
  * The core below is the real one, built with the recording accessors.
  */
@@ -41,9 +43,18 @@
 #define MAX_GAP      16u        /* bytes between a request's sectors */
 #define TABLE_AT     (32u + MAX_COUNT * (SECTOR + MAX_GAP))
 #define SLOT_BYTES   (TABLE_AT + 16u * (MAX_CUTS + 2u))
-#define GUEST_BASE   UINT64_C(0x40000000) /* where RAM lies for the guest */
 
 enum regime { WHOLE, DEMAND, WINDOW };
+
+/* What guest and hypervisor know of each other; a device tree may say. */
+struct machine {
+	uint64_t ram, ram_bytes;        /* where it lies; room there */
+	uint64_t base[MAX_DISKS], bytes[MAX_DISKS]; /* registers */
+	uint32_t irq[MAX_DISKS];
+	uint32_t cap;   /* pages mapped on demand; 0: the seed decides */
+};
+
+struct tree;                    /* tree.h */
 
 /* What a run is like; a profile fixes some, the seed chooses the rest. */
 struct knobs {
@@ -64,6 +75,8 @@ struct knobs {
 	uint64_t kill_hal;      /* kill at this HAL call; 0: no */
 	uint64_t kill_access;   /* kill at this access to guest memory */
 	unsigned fault_policy;
+	struct machine machine;
+	const struct tree *tree; /* that the machine is from, or NULL */
 };
 
 /* --- oracle --------------------------------------------------------------- */
@@ -155,6 +168,8 @@ struct driver {
 	int      irq_cpu;               /* that handles an interrupt, or -1 */
 	unsigned irq_step, irq_queue;
 	uint32_t irq_status;
+	uint64_t base;                  /* of its device's registers */
+	uint32_t irq_number;            /* of its device's interrupt */
 	bool     irq;                   /* pending latch (edge) */
 	bool     hostile, wce;
 	uint64_t features, accepted;
@@ -233,6 +248,11 @@ struct world {
 
 extern struct world *world;     /* the one that runs; for bus.c's sake */
 
+static inline uint64_t ram_base(void)   /* where RAM lies for the guest */
+{
+	return world->k.machine.ram;
+}
+
 /* Ends the run: what was expected, and what came. */
 _Noreturn void sim_fail(const char *expected, const char *came, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -288,7 +308,14 @@ void trace_event(struct world *w, unsigned disk, unsigned id, uint64_t a,
 		 uint64_t b);
 void trace_end(struct world *w);
 
-/* world.c: true: all was well */
+/* machine.c */
+void machine_default(struct machine *m);
+bool machine_decode(const struct knobs *k, uint64_t address, unsigned *disk,
+		    uint64_t *offset);
+struct driver *machine_handler(struct world *w, uint32_t irq);
+
+/* world.c: bytes of RAM that such a run takes; true: all was well */
+uint32_t world_ram(const struct knobs *k);
 bool world_run(const struct knobs *k, struct counts *n, FILE *trace,
 	       char *why, size_t why_size);
 

@@ -29,12 +29,12 @@ _Noreturn void sim_fail(const char *expected, const char *came, ...)
 
 /* --- making --------------------------------------------------------------- */
 
-static uint32_t ram_needed(const struct world *w)
+uint32_t world_ram(const struct knobs *k)
 {
 	uint32_t queue = 26u * SIM_QSIZE + 8192u +
-			 w->k.depth * (SLOT_BYTES + 32u);
+			 k->depth * (SLOT_BYTES + 32u);
 
-	return (w->disks * (w->k.queues * queue + 65536u) + 65535u) &
+	return (k->disks * (k->queues * queue + 65536u) + 65535u) &
 	       ~UINT32_C(65535);
 }
 
@@ -44,7 +44,7 @@ static void make(struct world *w, const struct knobs *k)
 	w->rng.s = k->seed * UINT64_C(0x2545f4914f6cdd1d) + 1u;
 	w->disks = k->disks;
 	w->cpus = k->cpus;
-	bus_make(ram_needed(w), k->seed ^ 0x5eedu);
+	bus_make(world_ram(k), k->seed ^ 0x5eedu);
 	bus.weak = k->weak;
 	bus.no_rmb = k->no_rmb;
 	bus.no_wmb = k->no_wmb;
@@ -59,6 +59,8 @@ static void make(struct world *w, const struct knobs *k)
 	w->granule = BUS_PAGE << (2u * rng_below(&w->rng, 2));
 	w->cap = (8u * k->queues + 8u) * (w->granule / BUS_PAGE) +
 		 rng_below(&w->rng, 17);
+	if (k->machine.cap != 0)
+		w->cap = k->machine.cap;
 	w->cuts = k->regime == WHOLE ? rng_below(&w->rng, 4) : 0;
 	w->slots = k->simple ? SIM_SLOTS : rng_range(&w->rng, 1, SIM_SLOTS);
 	for (unsigned i = 0; i < w->disks; i++) {

@@ -72,6 +72,84 @@ verdict $? sim__unknown_option_is_usage
 [ $? -eq 2 ] && grep -q "no profile 'nobody'" "$out/log"
 verdict $? sim__unknown_profile
 
+trees=build/sim/test/dt
+
+# tree_runs NAME TREE PROFILE...: 30 seeds of each on the machine of that tree
+tree_runs() {
+	name=$1 tree=$2 status=0
+	shift 2
+	for profile; do
+		"$sim" --profile "$profile" --runs 30 --device-tree \
+			"$trees/$tree.dtb" >"$out/log" 2>&1 || { status=1; break; }
+	done
+	verdict $status "$name"
+}
+
+tree_runs binding__sim_grants grants smooth revoke kill hostile
+tree_runs binding__sim_window window smooth reset crash hostile
+tree_runs binding__sim_demand demand bursty queues faults fast
+
+# first_map TREE: the address that the first map was for
+first_map() {
+	"$sim" --device-tree "$trees/$1.dtb" --trace "$out/t" >"$out/log" &&
+		sed -n '/"map"/ { s/.*"gpa":\([0-9]*\).*/\1/p; q; }' "$out/t"
+}
+
+# bit 63; the larger of two ranges of RAM
+[ "$(first_map grants)" = 9223372036854775808 ] &&
+	[ $(($(first_map demand) >> 20)) -eq $((0x900)) ]
+verdict $? binding__sim_memory_is_where_the_tree_says
+
+# what is granted is given back when idle, not only to make room
+"$sim" --device-tree "$trees/grants.dtb" >"$out/log" &&
+	awk '/mappings made/ { made = $NF } /given back/ { back = $NF }
+	     END { exit !(made > 0 && back * 10 > made * 9) }' "$out/log"
+verdict $? binding__sim_grants_are_given_back
+
+# the cap is 96; every other seed would have chosen one of at most 40
+for seed in 1 2 3 4 5 6 7 8; do
+	"$sim" --profile bursty --steps 20000 --seed "$seed" --device-tree \
+		"$trees/demand.dtb"
+done >"$out/log" &&
+	awk '/mapped at most/ { n++; bad += $NF <= 40 || $NF > 96 }
+	     END { exit !(n == 8 && bad == 0) }' "$out/log"
+verdict $? binding__sim_cap
+
+# tree_refused NAME EXPECTED ARGUMENT...: exit status 2 and that one line
+tree_refused() {
+	name=$1 expected=$2
+	shift 2
+	"$sim" --device-tree "$@" >"$out/log" 2>&1
+	[ $? -eq 2 ] && [ "$(wc -l <"$out/log")" -eq 1 ] &&
+		grep -q "^vblk-sim: .*$expected" "$out/log"
+	verdict $? "$name"
+}
+
+common=build/ports/common/test/dt
+tree_refused binding__sim_no_file 'nobody.dtb: No such file' nobody.dtb
+tree_refused binding__sim_parser_refuses \
+	'/virtio@2000000: interrupts: no SPI has this number' \
+	"$common/interrupts_spi.dtb"
+tree_refused binding__sim_too_many_disks '4 disks, not 1 to 3' \
+	"$common/example.dtb"
+tree_refused binding__sim_not_coherent \
+	'virtio@2000000: not simulated: .* not dma-coherent' "$common/good.dtb"
+tree_refused binding__sim_ram_too_small 'takes .*small.dtb has 65536' \
+	"$trees/small.dtb"
+tree_refused binding__sim_more_disks_than_the_tree 'has 1' \
+	"$trees/window.dtb" --disks 2
+tree_refused binding__sim_revoke_wants_demand 'on demand' \
+	"$trees/window.dtb" --profile revoke
+
+"$sim" --device-tree "$trees/grants.dtb" --profile bursty --runs 100 --no-mb 1 \
+	>"$out/first" 2>&1
+replay=$(sed -n 's/^  replay    vblk-sim //p' "$out/first")
+# shellcheck disable=SC2086
+"$sim" $replay >"$out/log" 2>&1
+[ $? -eq 1 ] && cmp -s "$out/first" "$out/log" &&
+	grep -q 'device-tree.*grants.dtb' "$out/log"
+verdict $? binding__sim_replay_names_the_tree
+
 "$sim" --kill-every >"$out/log" 2>&1 && grep -q 'all heads completed once' \
 	"$out/log"
 verdict $? sim__killed_at_every_hal_call

@@ -141,7 +141,8 @@ START_TEST(binding__several_guests)
 	ck_assert_uint_eq(d[1].irq, DT_IRQ_MAX);
 	ck_assert_int_eq(d[0].memory, DT_GRANTS);
 	ck_assert_uint_eq(d[0].backend, DT_NOBODY);
-	ck_assert_int_eq(d[0].coherent, false);
+	ck_assert_int_eq(d[0].coherent, true);
+	ck_assert_int_eq(d[1].coherent, false); /* the nearest */
 	ck_assert_int_eq(dt_memory(t.blob, t.size, r, 1, &why), 0);
 	tree_free(&t);
 }
