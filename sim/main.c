@@ -346,7 +346,7 @@ static void check(const struct knobs *k)
 	else if (k->tree && k->disks > k->tree->disks)
 		fprintf(stderr, "vblk-sim: --disks %u, but %s has %u\n",
 			k->disks, k->tree->file, k->tree->disks);
-	else if (world_ram(k) > k->machine.ram_bytes)
+	else if (k->tree && world_ram(k) > k->machine.ram_bytes)
 		fprintf(stderr,
 			"vblk-sim: the run takes %u bytes of RAM, %s has "
 			"%" PRIu64 " in one piece\n",

@@ -79,10 +79,10 @@ struct dt_disk {
 	/* how it is notified, and how it notifies */
 	uint64_t base, bytes;   /* registers, guest-physical: at least
 				 * VBLK_MMIO_BYTES and a multiple of it */
-	bool     doorbell;      /* QueueNotify comes as a kick, not an access */
 	uint32_t irq;           /* of the GIC: 16..31 PPI, 32..DT_IRQ_MAX SPI */
 	bool     level;         /* held up while InterruptStatus is not 0; else
 				 * a pulse each time */
+	bool     doorbell;      /* QueueNotify comes as a kick, not an access */
 };
 
 struct dt_error {               /* why a tree was refused */
