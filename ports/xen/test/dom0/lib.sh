@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=dash
+#
+# What a case is written in: `sh -eu lib.sh CASE.sh`. Times are seconds of the
+# emulated machine. A case fails by the first check that fails.
+
+LOGS=/var/log/xen/console
+DAEMON_LOG=/tmp/daemon.log
+
+say() { # say NAME VALUE: a line for the host
+	printf '\n@@ %s\n' "$*"
+}
+
+fail() { # fail WHY
+	say "fail $*"
+	exit 1
+}
+
+check() { # check WHAT EXPECTED GOT
+	[ "$2" = "$3" ] || fail "$1: expected $2, came $3"
+}
+
+# Until COMMAND succeeds, SECONDS at most; false if it never did.
+within() { # within SECONDS COMMAND...
+	left=$(($1 * 10))
+	shift
+	until "$@"; do
+		left=$((left - 1))
+		[ $left -gt 0 ] || return 1
+		usleep 100000
+	done
+}
+
+# --- disks
+
+image() { # image NAME MIB: /srv/NAME, of zeros
+	rm -f "/srv/$1"
+	truncate -s "$2M" "/srv/$1"
+}
+
+digest() { # digest FILE
+	sha256sum "$1" | cut -d' ' -f1
+}
+
+# --- guests
+
+# A disk is FILE[,ro][,KEY=VALUE...], its first comma-free word under /srv; the
+# first disk= is xvda. What is not named here is for the guest: an environment
+# variable of its job.
+guest_start() { # guest_start NAME job=JOB [disk=..] [memory=MIB] [vcpus=N] ..
+	name=$1
+	shift
+	memory=192 vcpus=1 disks='' extra='' letters='a b c d e f g h i j k'
+	for word; do
+		value=${word#*=}
+		case $word in
+		memory=*) memory=$value ;;
+		vcpus=*) vcpus=$value ;;
+		disk=*)
+			file=${value%%,*}
+			more=${value#"$file"}
+			mode=w
+			case $more in
+			*,ro*) mode=r more=$(echo "$more" | sed 's/,ro//') ;;
+			esac
+			disks="$disks'/srv/$file,raw,xvd${letters%% *},$mode"
+			disks="$disks,specification=virtio"
+			disks="$disks,backendtype=standalone$more', "
+			letters=${letters#* }
+			;;
+		*) extra="$extra $word" ;;
+		esac
+	done
+	cat >"/tmp/$name.cfg" <<-END
+		name = "$name"
+		memory = $memory
+		vcpus = $vcpus
+		kernel = "/guest/Image"
+		ramdisk = "/guest/cpio"
+		extra = "console=hvc0 rdinit=/init panic=-1$extra"
+		disk = [ $disks]
+		on_crash = "destroy"
+	END
+	rm -f "$LOGS/guest-$name.log"
+	xl create "/tmp/$name.cfg" >"/tmp/$name.xl" 2>&1 || {
+		cat "/tmp/$name.xl"
+		fail "$name does not start: $(tail -n 1 "/tmp/$name.xl")"
+	}
+}
+
+guest_id() { # guest_id NAME: its domain id, or nothing
+	xl domid "$1" 2>/dev/null || :
+}
+
+guest_log() { # guest_log NAME: what it printed
+	tr -d '\r' <"$LOGS/guest-$1.log" 2>/dev/null || :
+}
+
+guest_printed() { # guest_printed NAME REGEX
+	guest_log "$1" | grep -qE "$2"
+}
+
+guest_is_gone() { # guest_is_gone NAME
+	[ -z "$(guest_id "$1")" ]
+}
+
+guest_printed_or_gone() {
+	guest_printed "$@" || guest_is_gone "$1"
+}
+
+guest_wait() { # guest_wait NAME REGEX SECONDS
+	within "$3" guest_printed_or_gone "$1" "$2" ||
+		fail "$1 did not say '$2' within $3 s"
+	guest_printed "$1" "$2" || fail "$1 ended and did not say '$2'"
+}
+
+guest_said() { # guest_said NAME WORD: the value of its last line "@@ WORD VALUE"
+	guest_log "$1" | sed -n "s/^@@ $2 \{0,1\}//p" | tail -n 1
+}
+
+guest_gone() { # guest_gone NAME SECONDS: it ends by itself
+	within "$2" guest_is_gone "$1" || fail "$1 is still there after $2 s"
+}
+
+# The job ends well and the guest powers off.
+guest_succeeds() { # guest_succeeds NAME SECONDS
+	guest_wait "$1" '^@@ verdict ' "$2"
+	check "$1's verdict" ok "$(guest_said "$1" verdict)"
+	guest_gone "$1" 20
+}
+
+guest_destroy() { # guest_destroy NAME
+	timeout 60 xl destroy "$1" >/dev/null 2>&1 || :
+	guest_gone "$1" 20
+}
+
+# A domain whose pages somebody still maps stays in the list without a name.
+no_zombies() {
+	within 10 only_dom0 || {
+		xl list
+		fail "expected no domain but dom0"
+	}
+}
+
+only_dom0() {
+	[ "$(xl list 2>/dev/null | wc -l)" -eq 2 ]
+}
+
+# --- the daemon
+
+daemon_start() { # daemon_start [OPTION...]
+	/daemon "$@" >>$DAEMON_LOG 2>&1 </dev/null &
+	echo $! >/tmp/daemon.pid
+	usleep 300000
+	daemon_alive || fail "the daemon ended: $(tail -n 1 $DAEMON_LOG)"
+}
+
+daemon_pid() {
+	cat /tmp/daemon.pid
+}
+
+# A zombie is not alive
+daemon_alive() {
+	grep -q '^State:[[:space:]]*[^Z]' "/proc/$(daemon_pid)/status" 2>/dev/null
+}
+
+daemon_dead() {
+	! daemon_alive
+}
+
+daemon_stop() { # SIGTERM; it has to end, and well
+	kill "$(daemon_pid)"
+	within 20 daemon_dead || fail 'the daemon does not end on SIGTERM'
+	status=0
+	wait "$(daemon_pid)" || status=$?
+	check 'exit status of the daemon' 0 $status
+}
+
+daemon_kill() { # as a crash
+	kill -9 "$(daemon_pid)"
+	within 5 daemon_dead || fail 'the daemon survives SIGKILL'
+}
+
+daemon_said() { # daemon_said REGEX
+	grep -qE "$1" $DAEMON_LOG
+}
+
+# KiB of guests' pages that the daemon maps now
+daemon_maps() {
+	awk '/^[0-9a-f]+-/ { ours = /privcmd|gntdev/ }
+	     ours && /^Size:/ { sum += $2 }
+	     END { print sum + 0 }' "/proc/$(daemon_pid)/smaps"
+}
+
+# --- after a case
+
+# What has to be told if it failed, then as if it had never been.
+after() { # after STATUS
+	if [ "$1" -ne 0 ]; then
+		say 'log'
+		[ ! -s $DAEMON_LOG ] || {
+			echo '--- the daemon'
+			tail -n 40 $DAEMON_LOG
+		}
+		for log in "$LOGS"/guest-*.log; do
+			[ ! -e "$log" ] || {
+				echo "--- ${log##*/}"
+				tail -n 60 "$log" | tr -d '\r'
+			}
+		done
+		xl list
+		xenstore-ls -p /local/domain/0/backend 2>/dev/null | head -n 40
+	fi
+	xl list | awk 'NR > 2 { print $2 }' | while read -r id; do
+		timeout 60 xl destroy "$id" >/dev/null 2>&1
+	done
+	[ ! -e /tmp/daemon.pid ] || kill -9 "$(daemon_pid)" 2>/dev/null
+	rm -rf "$LOGS"/guest-*.log $DAEMON_LOG /tmp/daemon.pid /tmp/*.cfg \
+		/tmp/*.xl /srv/*
+}
+
+case $1 in
+--after) after "$2" ;;
+*)
+	# shellcheck disable=SC1090 # the case
+	. "$1"
+	;;
+esac
