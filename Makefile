@@ -136,6 +136,7 @@ help:
 	@echo 'make check       everything CI checks; ends with the count'
 	@echo 'make check-vhost-user   the vhost-user daemon: loads, crashes, guests in QEMU'
 	@echo 'make verify-all  the long run of everything; goes on where it was stopped'
+	@echo 'make xen-testbed  what the tests of the Xen port boot; 15 minutes, once'
 	@echo 'make bench       what a request costs the core'
 	@echo 'make bench-vhost-user   the daemon beside qemu-storage-daemon'
 	@echo 'make install     the daemon and the core as a library; DESTDIR, PREFIX'
@@ -167,6 +168,12 @@ check-vhost-user:
 verify-all:
 	@tools/deps check-vhost-user
 	@tools/verify-all $(STEPS)
+
+# What the Xen port's tests boot; in the cache of the user, not in build/
+.PHONY: xen-testbed
+xen-testbed:
+	@tools/deps xen-testbed
+	@ports/xen/testbed/build
 
 bench-vhost-user:
 	@tools/deps check-vhost-user

@@ -60,7 +60,7 @@ GUEST_PACKAGES = ["fio", "e2fsprogs", "util-linux", "libc6", "libaio1",
 
 # Modules of Debian's kernel; those they need are found
 DOM0_MODULES = ["xen-evtchn", "xen-privcmd", "xen-gntdev", "xen-gntalloc",
-                "xenfs", "loop"]
+                "xenfs", "loop", "crc32c_generic", "ext4"]
 GUEST_MODULES = ["virtio_mmio", "virtio_blk", "crc32c_generic", "ext4"]
 
 quiet = False
