@@ -111,7 +111,7 @@ class Boot:
                                           options.xen_arguments),
             # Low: further up they are in the way of dom0's memory
             "-device", "guest-loader,addr=0x49000000,kernel=%s,bootargs="
-            "console=hvc0 earlycon=xenboot rdinit=/init panic=5%s" % (
+            "console=hvc0 earlycon=xenboot rdinit=/init panic=5 loglevel=4%s" % (
                 os.path.join(kernel, "Image"),
                 " shell" if options.shell else ""),
             "-device", "guest-loader,addr=0x4c000000,initrd=" + initrd]

@@ -77,7 +77,7 @@ guest_start() { # guest_start NAME job=JOB [disk=..] [memory=MIB] [vcpus=N] ..
 		vcpus = $vcpus
 		kernel = "/guest/Image"
 		ramdisk = "/guest/cpio"
-		extra = "console=hvc0 rdinit=/init panic=-1$extra"
+		extra = "console=hvc0 rdinit=/init panic=-1 loglevel=4$extra"
 		disk = [ $disks]
 		on_crash = "destroy"
 	END
@@ -125,7 +125,9 @@ guest_gone() { # guest_gone NAME SECONDS: it ends by itself
 # The job ends well and the guest powers off.
 guest_succeeds() { # guest_succeeds NAME SECONDS
 	guest_wait "$1" '^@@ verdict ' "$2"
-	check "$1's verdict" ok "$(guest_said "$1" verdict)"
+	verdict=$(guest_said "$1" verdict)
+	[ "$verdict" = ok ] ||
+		fail "expected $1 to succeed, came $verdict: $(guest_said "$1" why)"
 	guest_gone "$1" 20
 }
 
@@ -219,7 +221,8 @@ after() { # after STATUS
 		/tmp/*.xl /srv/*
 }
 
-case $1 in
+case ${1-} in
+'') ;; # a person's shell
 --after) after "$2" ;;
 *)
 	# shellcheck disable=SC1090 # the case
