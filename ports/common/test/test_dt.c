@@ -144,7 +144,9 @@ int main(void)
 	seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
 	printf("DT_SEED=%llu\n", (unsigned long long)seed);
 	fflush(stdout);         /* before a test dies */
+	add_good_tests(suite);
 	add_disk_tests(suite);
+	add_bound_tests(suite);
 	add_blob_tests(suite);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

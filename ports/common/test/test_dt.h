@@ -38,7 +38,9 @@ void refused(const char *name, const char *path, const char *property,
 void memory_refused(const char *name, const char *path, const char *property,
 		    const char *reason);
 
+void add_good_tests(Suite *suite);      /* test_dt_good.c */
 void add_disk_tests(Suite *suite);      /* test_dt_disk.c */
+void add_bound_tests(Suite *suite);     /* test_dt_bounds.c */
 void add_blob_tests(Suite *suite);      /* test_dt_blob.c */
 
 #endif
