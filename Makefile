@@ -39,6 +39,7 @@ SIMRUN   := $(sort $(wildcard sim/test/run_*.sh))
 DEMO     := $(sort $(wildcard sim/demo/*.c))
 TEMPLATE := $(sort $(wildcard ports/template/*.c))
 VHOSTUSER := $(sort $(wildcard ports/vhost-user/*.c))
+XEN      := $(sort $(wildcard ports/xen/*.c))
 CLIENT   := $(sort $(wildcard conformance/*.c)) # shares no code with the core
 SANDBOX  := $(addprefix ports/vhost-user/,sandbox.c test/test_sandbox.c \
 	      test/inject.c)
@@ -47,7 +48,7 @@ INJECT   := $(addprefix ports/vhost-user/test/,inject.c inject_main.c)
 # --- variants -----------------------------------------------------------------
 
 VARIANTS := gcc clang gcc-san clang-san m32 tsan sim sim-clang sim-san release \
-	    release-clang cover cover-sim fuzz tsan-port
+	    release-clang cover cover-sim fuzz tsan-port xen-arm64
 
 # Stores are tested through seams that only these four have
 STORETEST := -DSTORE_TEST
@@ -64,10 +65,20 @@ release   := $(GCC) -O2
 release-clang := $(CLANG) -O2
 fuzz      := $(CLANG) $(SAN) -fsanitize=fuzzer
 tsan-port := $(CLANG) -O1 -fsanitize=thread $(TSANARCH)
+xen-arm64  = aarch64-linux-gnu-gcc -O2 -isystem $(SYSROOT)/usr/include \
+	-isystem $(SYSROOT)/usr/include/aarch64-linux-gnu
 cover     := $(GCC) -O0 --coverage
 cover-sim := $(GCC) -O0 --coverage $(SIMARCH)
 
 FLAGS-options.c := -DVERSION='"$(VERSION)"'
+
+# Xen's libraries for the machine that the test bed emulates; looked for once,
+# by who builds for it
+SYSROOT = $(eval SYSROOT := $(shell ports/xen/testbed/build --print sysroot))$(SYSROOT)
+XENLIBS := -lxendevicemodel -lxenforeignmemory -lxenevtchn -lxengnttab \
+	-lxenstore -lxentoollog
+XENLINK  = -L$(SYSROOT)/usr/lib/aarch64-linux-gnu \
+	-Wl,-rpath-link,$(SYSROOT)/usr/lib/aarch64-linux-gnu
 
 CHECKLIB = $(shell pkg-config --libs check)
 
@@ -101,6 +112,10 @@ build/$(1)/vblk-sim: $(call obj,$(1),$(CORE) $(SIM) $(DT))
 
 build/$(1)/vblk-vhost-user: $(call obj,$(1),$(CORE) $(COMMON) $(VHOSTUSER))
 	$$(call say,LD)$($(1)) -o $$@ $$^ -luring -lseccomp -lpthread
+
+build/$(1)/vblk-xen: $(call obj,$(1),$(CORE) $(COMMON) $(DT) $(XEN))
+	$$(call say,LD)$($(1)) -o $$@ $$^ $(if $(filter xen-arm64,$(1)),$$(XENLINK)) \
+		$$(XENLIBS) -lfdt -luring -lpthread
 
 build/$(1)/fuzz_session: $(call obj,$(1),$(CORE) $(COMMON) \
 		$(filter-out %/main.c,$(VHOSTUSER)) \

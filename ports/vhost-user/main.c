@@ -256,6 +256,7 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
+	log_set_program("vblk-vhost-user");
 	log_set_level(p.options.level);
 	p.signals = p.changes = -1;
 	status = start(&p) ? fail(&p) : 0;

@@ -12,6 +12,8 @@ enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG, LOG_LEVELS };
 
 extern const char *const log_names[LOG_LEVELS];
 
+/* What each line begins with; name stays the caller's. */
+void log_set_program(const char *name);
 void log_set_level(enum log_level level);
 bool log_wants(enum log_level level);
 

@@ -11,7 +11,13 @@
 const char *const log_names[LOG_LEVELS] = { "error", "warning", "info",
 					    "debug" };
 
-static enum log_level most = LOG_INFO; /* set before threads exist */
+static enum log_level most = LOG_INFO; /* both set before threads exist */
+static const char *program = "vblk";
+
+void log_set_program(const char *name)
+{
+	program = name;
+}
 
 void log_set_level(enum log_level level)
 {
@@ -31,7 +37,7 @@ void log_line(enum log_level level, const char *who, const char *format, ...)
 
 	if (!log_wants(level))
 		return;
-	(void)snprintf(line, sizeof(line), "vblk-vhost-user: %s%s",
+	(void)snprintf(line, sizeof(line), "%s: %s%s", program,
 		       who ? who : "", who ? ": " : "");
 	len = strlen(line);
 	va_start(ap, format);
