@@ -6,6 +6,7 @@
  *   dt_disk.c   one disk's node: what it serves, where its memory is
  *   dt_notify.c registers and interrupt of one
  *   dt_tree.c   trees in general
+ *   dt_blob.c   the blob as a whole
  *
  * Functions that return int: negative is refused, *why is filled.
  */
@@ -30,7 +31,7 @@ struct dt_walk {
 int dt_refuse(const struct dt_walk *w, int node, const char *property,
 	      const char *reason);
 
-/* Checks the whole blob, and stands at the root. */
+/* dt_blob.c: checks the whole blob, and stands at the root. */
 int dt_open(struct dt_walk *w, const void *blob, size_t size,
 	    struct dt_error *why);
 

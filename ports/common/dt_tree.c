@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Device trees in general: the blob as a whole, a walk that keeps the way from
- * the root, properties by type, addresses through buses. Every length is
- * checked here, before what it measures is used.
+ * Device trees in general: a walk that keeps the way from the root, properties
+ * by type, addresses through buses. Every length is checked here, before what
+ * it measures is used.
  */
 #include "dt_internal.h"
 
@@ -52,74 +52,6 @@ char *dt_strerror(const struct dt_error *why, char *line, size_t size)
 		if (line[i] < ' ' || line[i] > '~')
 			line[i] = '?';
 	return line;
-}
-
-/* --- the blob ------------------------------------------------------------- */
-
-/*
- * libfdt looks for the end of a property's name each time it compares one.
- * Short names keep that cheap, whatever the blob.
- */
-static bool names_short(const uint8_t *at, uint32_t n)
-{
-	uint32_t run = 0;
-
-	for (uint32_t i = 0; i < n; i++) {
-		run = at[i] ? run + 1u : 0;
-		if (run >= DT_NAME_MAX)
-			return false;
-	}
-	return true;
-}
-
-/* What fdt_check_full takes for granted, or lets pass. */
-static const char *header(const void *blob, size_t size)
-{
-	uint32_t total, off, len;
-
-	if ((uintptr_t)blob % 8u)
-		return "the blob does not lie at a multiple of 8";
-	if (size < sizeof(struct fdt_header))
-		return "truncated";
-	if (fdt_magic(blob) != FDT_MAGIC)
-		return "wrong magic: not a device tree";
-	if (fdt_version(blob) < 17u || fdt_last_comp_version(blob) > 17u)
-		return "not of version 17";
-	total = fdt_totalsize(blob);
-	if (total > size)
-		return "truncated";
-	if (total > DT_BLOB_MAX)
-		return "larger than DT_BLOB_MAX";
-	if (fdt_size_dt_struct(blob) > DT_STRUCT_MAX)
-		return "larger than DT_STRUCT_MAX";
-	if (fdt_off_dt_struct(blob) % 4u || fdt_off_mem_rsvmap(blob) % 8u)
-		return "a block is not aligned";
-	off = fdt_off_dt_strings(blob);
-	len = fdt_size_dt_strings(blob);
-	if (off > total || len > total - off)
-		return "its strings lie outside it";
-	if (!names_short((const uint8_t *)blob + off, len))
-		return "a property's name is longer than DT_NAME_MAX";
-	return NULL;
-}
-
-int dt_open(struct dt_walk *w, const void *blob, size_t size,
-	    struct dt_error *why)
-{
-	const char *wrong = header(blob, size);
-	int depth = -1;
-
-	*why = (struct dt_error){ .path = "" };
-	w->blob = blob;
-	w->why = why;
-	w->depth = 0;
-	w->up[0] = 0;
-	if (!wrong && fdt_check_full(blob, size) != 0)
-		wrong = "malformed: fdt_check_full refuses it";
-	/* libfdt's path functions take the root to be at 0 */
-	if (!wrong && fdt_next_node(blob, -1, &depth) != 0)
-		wrong = "malformed: the root is not the first thing in it";
-	return wrong ? dt_refuse(w, -1, NULL, wrong) : 0;
 }
 
 /* --- the walk ------------------------------------------------------------- */

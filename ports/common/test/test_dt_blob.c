@@ -9,6 +9,7 @@
 #define MUTATIONS 100000u       /* of the good trees */
 #define ROOT      "/virtio@2000000"
 #define MALFORMED "malformed: fdt_check_full refuses it"
+#define STRUCTURE "malformed: a tag or a length in its structure"
 
 /* --- the blob ------------------------------------------------------------- */
 
@@ -30,6 +31,7 @@ static void refused_here(const void *blob, size_t size, const char *reason)
 START_TEST(binding__truncated)
 {
 	struct tree t = tree_load("good");
+	size_t cut = fdt_off_dt_struct(t.blob) + fdt_size_dt_struct(t.blob);
 
 	for (size_t n = 0; n < t.size; n++) {
 		struct tree less = tree_copy(t.blob, n);
@@ -38,13 +40,9 @@ START_TEST(binding__truncated)
 		/* one that says so of itself: its blocks are cut */
 		if (n >= sizeof(struct fdt_header)) {
 			fdt_set_totalsize(less.blob, (uint32_t)n);
-			refused_here(
-				less.blob, n,
-				n < fdt_off_dt_strings(t.blob) +
-							fdt_size_dt_strings(
-								t.blob)
-					? "its strings lie outside it"
-					: MALFORMED);
+			refused_here(less.blob, n,
+				     n < cut ? "its structure lies outside it"
+					     : "its strings lie outside it");
 		}
 		tree_free(&less);
 	}
@@ -143,19 +141,45 @@ START_TEST(binding__malformed)
 	void *blob = tree_open();
 
 	*word(blob, -1) = cpu_to_fdt32(FDT_NOP);        /* no end */
-	refused_here(blob, ROOM, MALFORMED);
+	refused_here(blob, ROOM, STRUCTURE);
 	blob = tree_open();
 	*word(blob, -2) = cpu_to_fdt32(FDT_NOP);        /* root left open */
 	refused_here(blob, ROOM, MALFORMED);
 	blob = tree_open();
 	*word(blob, -2) = cpu_to_fdt32(FDT_PROP);       /* nothing follows */
-	refused_here(blob, ROOM, MALFORMED);
+	refused_here(blob, ROOM, STRUCTURE);
+	blob = tree_open();
+	*word(blob, -2) = cpu_to_fdt32(FDT_BEGIN_NODE); /* endless name */
+	*word(blob, -1) = cpu_to_fdt32(0x6e6e6e6e);
+	refused_here(blob, ROOM, STRUCTURE);
 	blob = tree_open();
 	*word(blob, 4) = cpu_to_fdt32(0x7fffffff);      /* its name's offset */
 	refused_here(blob, ROOM, MALFORMED);
 	blob = tree_open();
 	*word(blob, 0) = cpu_to_fdt32(5);               /* no such tag */
-	refused_here(blob, ROOM, MALFORMED);
+	refused_here(blob, ROOM, STRUCTURE);
+}
+END_TEST
+
+/*
+ * Lengths that lead out of the block, or back in it: with -12 fdt_check_full
+ * of 1.6.1 does not return.
+ */
+START_TEST(binding__property_length)
+{
+	void *blob = tree_open();
+	uint32_t n = fdt_size_dt_struct(blob);
+
+	ck_assert_uint_eq(fdt32_to_cpu(*word(blob, 2)), FDT_PROP);
+	for (uint32_t len = 0xffffffff; len > 0xffffff00; len--) {
+		*word(blob, 3) = cpu_to_fdt32(len);
+		refused_here(blob, ROOM, STRUCTURE);
+	}
+	/* up to n - 20 it ends in the block, but the tree's end is in it */
+	for (uint32_t len = n - 23u; len < n + 23u; len++) {
+		*word(blob, 3) = cpu_to_fdt32(len);
+		refused_here(blob, ROOM, STRUCTURE);
+	}
 }
 END_TEST
 
@@ -283,7 +307,7 @@ END_TEST
 
 void add_blob_tests(Suite *suite)
 {
-	TCase *tc = tcase_create("blob");
+	TCase *tc = tcase_create("blob"), *loop = tcase_create("loop");
 
 	tcase_set_timeout(tc, 240);
 	tcase_add_test(tc, binding__truncated);
@@ -294,7 +318,10 @@ void add_blob_tests(Suite *suite)
 	tcase_add_test(tc, binding__long_name);
 	tcase_add_test(tc, binding__malformed);
 	tcase_add_test(tc, binding__root_not_first);
+	tcase_set_timeout(loop, 20);
+	tcase_add_test(loop, binding__property_length);
 	tcase_add_test(tc, binding__error_line);
 	tcase_add_test(tc, binding__mutations);
 	suite_add_tcase(suite, tc);
+	suite_add_tcase(suite, loop);
 }
