@@ -175,6 +175,13 @@ START_TEST(binding__property_length)
 		*word(blob, 3) = cpu_to_fdt32(len);
 		refused_here(blob, ROOM, STRUCTURE);
 	}
+	blob = tree_open();
+	*word(blob, -2) = cpu_to_fdt32(FDT_PROP); /* its name is cut off */
+	for (uint32_t len = 0xffffffff; len > 0xffffff00; len--) {
+		*word(blob, -1) = cpu_to_fdt32(len);
+		refused_here(blob, ROOM, STRUCTURE);
+	}
+	blob = tree_open();
 	/* up to n - 20 it ends in the block, but the tree's end is in it */
 	for (uint32_t len = n - 23u; len < n + 23u; len++) {
 		*word(blob, 3) = cpu_to_fdt32(len);
