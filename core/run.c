@@ -151,6 +151,21 @@ static VBLK_APART void abandon(struct vblk_lane *lane)
 				lane->hal->cancel(lane->ctx, q, t);
 }
 
+/*
+ * What is idle goes before the driver learns that it is: a grant that is still
+ * mapped cannot be ended.
+ */
+static void reap(struct vblk_lane *lane)
+{
+	struct vblk_region gone;
+
+	while (lane->queues & 1u && lane->hal->unmap &&
+	       vblk_mem_reap(lane->dev, &gone)) {
+		trace(lane, VBLK_TRACE_UNMAP, gone.gpa, gone.len);
+		lane->hal->unmap(lane->ctx, &gone);
+	}
+}
+
 /* Finish resets and queue stops; answer who waits for them. */
 static void settle(struct vblk_lane *lane)
 {
@@ -161,6 +176,7 @@ static void settle(struct vblk_lane *lane)
 		return;
 	before = vblk_mmio_waits(lane->mmio);
 	done = vblk_mmio_settle(lane->mmio);
+	reap(lane);
 	if (vblk_mmio_waits(lane->mmio) != before)
 		save(lane);
 	if (!done)
@@ -191,6 +207,8 @@ static void write(struct vblk_lane *lane, const struct vblk_access *a)
 		settle(lane);
 		return;
 	}
+	if (fx & VBLK_FX_SAVE)
+		reap(lane);     /* of a queue that is stopped */
 	lane->hal->reply(lane->ctx, a, 0);
 	if (fx & VBLK_FX_LINE)
 		line_fell(lane);
@@ -238,17 +256,6 @@ int vblk_lane_event(struct vblk_lane *lane, const struct vblk_event *e)
 }
 
 /* --- draining ------------------------------------------------------------- */
-
-static void reap(struct vblk_lane *lane)
-{
-	struct vblk_region gone;
-
-	while (lane->queues & 1u && lane->hal->unmap &&
-	       vblk_mem_reap(lane->dev, &gone)) {
-		trace(lane, VBLK_TRACE_UNMAP, gone.gpa, gone.len);
-		lane->hal->unmap(lane->ctx, &gone);
-	}
-}
 
 static bool make_room(struct vblk_lane *lane)
 {
@@ -423,15 +430,15 @@ bool vblk_lane_drain(struct vblk_lane *lane)
 {
 	bool more = true;
 
+	reap(lane);
 	publish(lane);
 	settle(lane);
-	reap(lane);
 	if (!submit(lane) || lane->stop)
 		return false;
 	for (unsigned i = 0; i < ROUNDS && more; i++)
 		more = round_robin(lane);
-	publish(lane);
 	reap(lane);
+	publish(lane);
 	return more;
 }
 

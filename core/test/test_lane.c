@@ -972,9 +972,11 @@ static struct vblk_config on_demand(void)
 	return c;
 }
 
-static void demand_up(const struct vblk_config *c)
+/* perm: of what map gives. */
+static void demand_up_as(const struct vblk_config *c, uint32_t perm)
 {
 	recorder();
+	hal.perm = perm;
 	rig_open_bare(c);
 	(void)ram_new(RAM, RAM_LEN);
 	vblk_mmio_init(&rig.mm, rig.dev, 0, NULL);
@@ -986,6 +988,11 @@ static void demand_up(const struct vblk_config *c)
 	while (vblk_lane_drain(&lane))
 		;
 	quiet();
+}
+
+static void demand_up(const struct vblk_config *c)
+{
+	demand_up_as(c, VBLK_RW);
 }
 
 /* 2.7.10: while the platform drains all the time the driver need not notify. */
@@ -1342,7 +1349,7 @@ START_TEST(hal_MAP_4__unmap_once_when_the_last_request_is_done)
 	all_done();
 	while (vblk_lane_drain(&lane))
 		;
-	calls("uxms");
+	calls("xums");
 	/* idle: at once; and a ring's region faults its queue */
 	all_done();
 	while (vblk_lane_drain(&lane))
@@ -1357,6 +1364,28 @@ START_TEST(hal_MAP_4__unmap_once_when_the_last_request_is_done)
 	expect(rd(STATUS), 15 | 64);
 	(void)vblk_lane_drain(&lane);
 	calls("");
+}
+END_TEST
+
+/* A grant that is mapped cannot be ended: Linux gives up a device for that. */
+START_TEST(hal_MAP_4__transient_goes_before_the_driver_knows)
+{
+	struct vblk_config c = on_demand();
+
+	demand_up_as(&c, VBLK_RW | VBLK_TRANSIENT);
+	(void)ask(0, VBLK_T_IN, 0, SECTOR);
+	guest_wr(NOTIFY, 0);
+	while (vblk_lane_drain(&lane))
+		;
+	quiet();
+	all_done();
+	while (vblk_lane_drain(&lane))
+		;
+	calls("xu");
+	/* the rings, by a reset: before its answer */
+	guest_wr(STATUS, 0);
+	calls("vxxxrd");
+	expect(hal.mapped, 0);
 }
 END_TEST
 
@@ -1479,6 +1508,7 @@ static void add(TCase *tc)
 	tcase_add_test(tc, bound__mapping_that_gets_nowhere);
 	tcase_add_test(tc, hal_MAP_1__a_region_that_is_none_is_given_back);
 	tcase_add_test(tc, hal_MAP_4__unmap_once_when_the_last_request_is_done);
+	tcase_add_test(tc, hal_MAP_4__transient_goes_before_the_driver_knows);
 	tcase_add_test(tc, hal_MAP_4__transient_regions);
 	tcase_add_test(tc, hal_LIFE_1__silence_after_stop);
 	tcase_add_test(tc, hal_LIFE_1__stop_finishes_what_was_refused);

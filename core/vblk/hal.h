@@ -131,7 +131,8 @@ struct vblk_hal {
 	 * MAP-4 (lane) After VBLK_EV_UNMAP nothing new uses the range, and
 	 *       unmap is called once for each region in it, when the last
 	 *       request there is complete. A region also goes to make room,
-	 *       or, if TRANSIENT, when it is idle.
+	 *       or, if TRANSIENT, when it is idle: before the driver learns
+	 *       that it is, by a used index or the answer to a reset.
 	 */
 	int  (*map)(void *ctx, const struct vblk_range *want,
 		    struct vblk_region *out);
