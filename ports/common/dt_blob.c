@@ -42,7 +42,8 @@ static bool structure_sound(const uint8_t *at, uint32_t n)
 			name = memchr(name, 0, n - off - FDT_TAGSIZE);
 			if (!name)
 				return false;
-			len = (uint32_t)(name - at) + 1u - off - FDT_TAGSIZE;
+			len = (uint32_t)(name - at) + 1u - off -
+			      (uint32_t)FDT_TAGSIZE;
 			break;
 		case FDT_PROP:
 			if (n - off < sizeof(struct fdt_property))

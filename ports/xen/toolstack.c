@@ -311,14 +311,20 @@ static void look_for_leavers(struct toolstack *x)
 static void confirm_gone(struct toolstack *x, const char *id)
 {
 	char path[XENSTORE_ABS_PATH_MAX + 1];
+	uint64_t domain = 0;
+	const struct guest *g;
 	unsigned n = 0;
 	char **names;
+
+	if (!parse(id, UINT16_MAX, &domain))
+		return;
+	g = guest_find(x->all, (uint32_t)domain);
 
 	(void)snprintf(path, sizeof(path), TOP "/%s", id);
 	names = xs_directory(x->h, XBT_NULL, path, &n);
 	for (unsigned i = 0; names && i < n; i++) {
 		(void)snprintf(path, sizeof(path), TOP "/%s/%s", id, names[i]);
-		if (is(x, path, "type", "standalone") &&
+		if (!known(g, path) && is(x, path, "type", "standalone") &&
 		    is(x, path, "state", "5"))
 			set_state(x, path, CLOSED);
 	}
