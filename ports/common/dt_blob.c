@@ -4,6 +4,8 @@
  */
 #include "dt_internal.h"
 
+#define TAG 4u                  /* bytes of one, as of a length */
+
 /*
  * libfdt looks for the end of a property's name each time it compares one.
  * Short names keep that cheap, whatever the blob.
@@ -29,7 +31,7 @@ static bool structure_sound(const uint8_t *at, uint32_t n)
 {
 	uint32_t off = 0;
 
-	while (off < n && n - off >= FDT_TAGSIZE) { /* each round moves on */
+	while (off < n && n - off >= TAG) { /* each round moves on */
 		const uint8_t *name;
 		uint32_t len = 0;
 
@@ -38,24 +40,23 @@ static bool structure_sound(const uint8_t *at, uint32_t n)
 		case FDT_NOP:
 		case FDT_END_NODE: break;
 		case FDT_BEGIN_NODE:
-			name = at + off + FDT_TAGSIZE;
-			name = memchr(name, 0, n - off - FDT_TAGSIZE);
+			name = at + off + TAG;
+			name = memchr(name, 0, n - off - TAG);
 			if (!name)
 				return false;
-			len = (uint32_t)(name - at) + 1u - off -
-			      (uint32_t)FDT_TAGSIZE;
+			len = (uint32_t)(name - at) + 1u - off - TAG;
 			break;
 		case FDT_PROP:
 			if (n - off < sizeof(struct fdt_property))
 				return false;
-			len = dt_be32(at + off + FDT_TAGSIZE);
+			len = dt_be32(at + off + TAG);
 			if (len > n - off - sizeof(struct fdt_property))
 				return false;
 			len += 8u;      /* length and name */
 			break;
 		default: return false;
 		}
-		off += (FDT_TAGSIZE + len + 3u) & ~3u;
+		off += (TAG + len + 3u) & ~3u;
 	}
 	return false;
 }
