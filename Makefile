@@ -154,6 +154,7 @@ help:
 	@echo 'make xen-testbed  what the tests of the Xen port boot; 15 minutes, once'
 	@echo 'make bench       what a request costs the core'
 	@echo 'make bench-vhost-user   the daemon beside qemu-storage-daemon'
+	@echo 'make bench-xen   what a request costs on Xen, in an emulator'
 	@echo 'make install     the daemon and the core as a library; DESTDIR, PREFIX'
 	@echo 'make size        code, RAM and stack on four processors, against the limits'
 	@echo 'make cover       branch coverage of the core: build/cover/index.html'
@@ -196,6 +197,12 @@ bench-vhost-user:
 		build/release/vblk-vhost-user-client
 	@ports/vhost-user/test/bench --daemon=build/release/vblk-vhost-user \
 		--client=build/release/vblk-vhost-user-client $(BENCH)
+
+# Virtual time: the same figures on any host
+.PHONY: bench-xen
+bench-xen: xen-testbed
+	@$(MAKE) -s --no-print-directory build/xen-arm64/vblk-xen
+	@ports/xen/test/bench $(BENCH)
 
 bench:
 	@tools/deps bench
