@@ -139,7 +139,7 @@ say = $(if $(V),,@$(if $(QUIET),,printf '  %s  %s\n' $(1) $@;))
 
 # --- what people type -----------------------------------------------------------
 
-.PHONY: all help demo check check-vhost-user verify-all bench bench-vhost-user \
+.PHONY: all help demo check check-vhost-user check-xen bench-xen verify-all bench bench-vhost-user \
 	size cover lint format format-check clean
 all: build-gcc build/vblk-sim build/vblk-demo build/vblk-vhost-user \
 	build/vblk-vhost-user-client
@@ -150,6 +150,7 @@ help:
 	@echo '                 DISK=path (else build/demo.img is made), WRITE=1, BREAK=1'
 	@echo 'make check       everything CI checks; ends with the count'
 	@echo 'make check-vhost-user   the vhost-user daemon: loads, crashes, guests in QEMU'
+	@echo 'make check-xen   the Xen daemon: Xen, Linux as dom0 and guests in QEMU'
 	@echo 'make verify-all  the long run of everything; goes on where it was stopped'
 	@echo 'make xen-testbed  what the tests of the Xen port boot; 15 minutes, once'
 	@echo 'make bench       what a request costs the core'
@@ -181,8 +182,13 @@ check-vhost-user:
 	@tools/deps check-vhost-user
 	@tools/run-tests --as=vhost-user $(call suites,$(SUITES-vhost-user))
 
+check-xen:
+	@tools/deps check-xen
+	@tools/run-tests --as=xen $(call suites,$(SUITES-xen))
+
 verify-all:
 	@tools/deps check-vhost-user
+	@tools/deps check-xen
 	@tools/verify-all $(STEPS)
 
 # What the Xen port's tests boot; in the cache of the user, not in build/
@@ -242,7 +248,9 @@ SUITES-vhost-user := vhost-user-cli vhost-user-clients vhost-user-clients-san \
 	vhost-user-clients-tsan vhost-user-hostile vhost-user-hostile-san \
 	vhost-user-sandbox vhost-user-fuzz \
 	vhost-user-install vhost-user-guests
-.PHONY: $(filter-out size,$(SUITES)) $(SUITES-vhost-user) dt-fuzz
+SUITES-xen := xen-build xen-cli xen-testbed-build xen-guests-distro \
+	xen-guests-small
+.PHONY: $(filter-out size,$(SUITES)) $(SUITES-vhost-user) $(SUITES-xen) dt-fuzz
 
 # Sanitizers of this age lose their way where the kernel spreads addresses wider
 # than they were built for; without randomization they do not.
@@ -371,6 +379,26 @@ vhost-user-guests: $(call DAEMON,release)
 FUZZ_SECONDS ?= 30
 GUESTS ?= linux_q35_pci linux_arm64_mmio linux_q35_reconnect seabios_boot_sector \
 	ovmf_transitional uboot_x86_transitional uboot_arm64_mmio
+
+# --- suites of make check-xen ---------------------------------------------------------
+
+xen-build: build/release/vblk-xen build/release-clang/vblk-xen \
+		build/xen-arm64/vblk-xen
+
+xen-cli: build/gcc-san/vblk-xen
+	ports/xen/test/cli $<
+
+xen-testbed-build:
+	ports/xen/testbed/build
+
+# With Debian's kernel what every host has; with ours, grants, too
+xen-guests-distro: build/xen-arm64/vblk-xen
+	ports/xen/test/run --kernel=distro $(XEN_DISTRO)
+
+xen-guests-small: build/xen-arm64/vblk-xen
+	ports/xen/test/run --kernel=small
+
+XEN_DISTRO ?= probe ext4 load crash_waiting
 
 # --- coverage ---------------------------------------------------------------------
 

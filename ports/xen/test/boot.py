@@ -91,7 +91,13 @@ class Boot:
             "guest/Image": (read(os.path.join(guest, "Image")), 0o644),
             "guest/cpio": (guest_cpio(guest), 0o644)}
         for name, path in folder("cases"):
-            files["cases/" + name] = (read(path), 0o644)
+            if name.endswith(".dts"):
+                name, content = name[:-1] + "b", subprocess.run(
+                    ["dtc", "-q", "-I", "dts", "-O", "dtb", path], check=True,
+                    stdout=subprocess.PIPE).stdout
+            else:
+                content = read(path)
+            files["cases/" + name] = (content, 0o644)
         if os.path.exists(options.daemon):
             files["daemon"] = (read(options.daemon), 0o755)
         initrd = os.path.join(directory, "dom0.cpio")
@@ -133,6 +139,13 @@ class Boot:
         """(word, value) of dom0's next line, or None if none comes in time."""
         m = self.console.await_(LINE, self.patience(seconds))
         return m.groups() if m else None
+
+    def dump(self):
+        """Dom0 tells what it knows, if it still can."""
+        self.console.send("dump\n")
+        while line := self.next(20):
+            if line[0] == "dumped":
+                break
 
     def position(self):
         return self.console.at
@@ -189,6 +202,7 @@ def _one(boot, plan, report):
             if not line:
                 why.append("the emulator ended" if boot.console.ended else
                            "it takes more than %d s" % boot.patience(limit))
+                boot.dump()
                 break
             word, value = line
             if word == "fail":

@@ -1,42 +1,28 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# shellcheck shell=dash disable=SC2086,SC2154
+# shellcheck shell=dash
 # limit 900
 # manual
 #
-# Rates of each memory regime and what a request costs in calls: `make bench-xen`
-# makes a table of the lines "result". Dom0 only sleeps while the guest works.
+# Rates in each regime, in virtual time, and what they cost in hypercalls.
 
-counts() { # the daemon's, now: NAME=VALUE...
+image disk.img 64
+counts() { # counts: the daemon's figures so far
 	kill -USR1 "$(daemon_pid)"
-	usleep 500000
-	grep -o 'requests=.*grant-unmaps=[0-9]*' $DAEMON_LOG | tail -n 1
+	usleep 100000
+	grep -o 'requests=.*' $DAEMON_LOG | tail -n 1
 }
-
-regime() { # regime NAME DISK-KEYS OPTION...
-	name=$1 keys=$2
-	shift 2
-	image disk.img 64
-	dd if=/dev/zero of=/srv/disk.img bs=1M count=64 2>/dev/null
-	daemon_start "$@"
-	guest_start "$name" job=fio "disk=disk.img$keys"
-	log=$LOGS/guest-$name.log
-	seen=0
-	while [ "$seen" -lt 9 ]; do
-		sleep 2
-		n=$(grep -c '^@@ ran' "$log" 2>/dev/null) || :
-		if [ "${n:-0}" -gt "$seen" ]; then
-			seen=$n
-			say note "result $name $(guest_said "$name" ran) $(counts)"
-		elif guest_is_gone "$name"; then
-			fail "$name ended early: $(guest_said "$name" why)"
-		fi
+for regime in whole on-demand grants; do
+	daemon_start --memory=$regime
+	grants=0
+	[ $regime != grants ] || grants=1
+	guest_start $regime job=bench disk=disk.img,grant_usage=$grants
+	guest_wait $regime '^@@ ready' 60
+	for _ in 1 2 3 4 5 6 7 8; do
+		i=$(guest_log $regime | grep -c '^@@ rate') || :
+		within 300 guest_rates $regime $((i + 1)) || break
+		say note "$regime $(guest_said $regime rate) $(counts)"
 	done
-	guest_succeeds "$name" 60
+	guest_succeeds $regime 100
 	no_zombies
 	daemon_stop
-	rm -f $DAEMON_LOG
-}
-
-regime whole '' --memory=whole
-regime on-demand '' --memory=on-demand
-regime grants ,grant_usage=1
+done

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=dash
-# limit 240
+# limit 90
 #
 # The same from two vCPUs on two disks.
 

@@ -4,6 +4,7 @@
 # What a case is written in: `sh -eu lib.sh CASE.sh`. Times are seconds of the
 # emulated machine. A case fails by the first check that fails.
 
+ROUNDS=${ROUNDS:-20} # of what is done at random
 LOGS=/var/log/xen/console
 DAEMON_LOG=/tmp/daemon.log
 
@@ -82,7 +83,8 @@ guest_start() { # guest_start NAME job=JOB [disk=..] [memory=MIB] [vcpus=N] ..
 		on_crash = "destroy"
 	END
 	rm -f "$LOGS/guest-$name.log"
-	xl create "/tmp/$name.cfg" >"/tmp/$name.xl" 2>&1 || {
+	# shellcheck disable=SC2086 # -p, or nothing
+	xl create ${PAUSED:-} "/tmp/$name.cfg" >"/tmp/$name.xl" 2>&1 || {
 		cat "/tmp/$name.xl"
 		fail "$name does not start: $(tail -n 1 "/tmp/$name.xl")"
 	}
@@ -148,6 +150,10 @@ only_dom0() {
 	[ "$(xl list 2>/dev/null | wc -l)" -eq 2 ]
 }
 
+guest_rates() { # guest_rates NAME N: it has told of so many
+	[ "$(guest_log "$1" | grep -c '^@@ rate')" -ge "$2" ]
+}
+
 # --- the daemon
 
 daemon_start() { # daemon_start [OPTION...]
@@ -170,8 +176,8 @@ daemon_dead() {
 	! daemon_alive
 }
 
-daemon_stop() { # SIGTERM; it has to end, and well
-	kill "$(daemon_pid)"
+daemon_stop() { # daemon_stop [SIGNAL]: SIGTERM; it has to end, and well
+	kill "-${1:-TERM}" "$(daemon_pid)"
 	within 20 daemon_dead || fail 'the daemon does not end on SIGTERM'
 	status=0
 	wait "$(daemon_pid)" || status=$?
@@ -189,30 +195,98 @@ daemon_said() { # daemon_said REGEX
 
 # KiB of guests' pages that the daemon maps now
 daemon_maps() {
-	awk '/^[0-9a-f]+-/ { ours = /privcmd|gntdev/ }
-	     ours && /^Size:/ { sum += $2 }
-	     END { print sum + 0 }' "/proc/$(daemon_pid)/smaps"
+	sum=0
+	# The IOREQ servers' pages are Xen's, of one page each
+	for range in $(awk '/privcmd|gntdev/ { print $1 }' \
+		"/proc/$(daemon_pid)/maps"); do
+		kib=$(((0x${range#*-} - 0x${range%-*}) / 1024))
+		[ $kib -eq 4 ] && [ -z "${GRANTS:-}" ] || sum=$((sum + kib))
+	done
+	echo $sum
+}
+
+daemon_is_let_go() {
+	[ "$(daemon_maps)" = 0 ]
+}
+
+daemon_maps_nothing() {
+	within 10 daemon_is_let_go || {
+		daemon_goes_on
+		fail "expected no page mapped, came $(daemon_maps) KiB"
+	}
+	daemon_goes_on
+}
+
+daemon_goes_on() {
+	daemon_alive || {
+		status=0
+		wait "$(daemon_pid)" || status=$?
+		fail "the daemon ended with status $status"
+	}
+}
+
+# --- Xenstore
+
+node_state() { # node_state DOMID: what libxl and the daemon say to each other
+	xenstore-read "/local/domain/0/backend/virtio_disk/$1/51712/state"
+}
+
+node_refused() { # node_refused DOMID
+	[ "$(node_state "$1" 2>/dev/null)" = 6 ]
+}
+
+# As guest_start, paused, and as if there were a toolstack without Xenstore:
+# libxl waits for a state that is written here.
+guest_create() { # guest_create NAME job=JOB disk=FILE ..
+	(
+		i=0
+		until node=$(xenstore-list /local/domain/0/backend/virtio_disk \
+			2>/dev/null | tail -n 1) &&
+			[ "$(node_state "$node" 2>/dev/null)" = 1 ] ||
+			[ $i -gt 200 ]; do
+			i=$((i + 1))
+			usleep 50000
+		done
+		xenstore-write \
+			"/local/domain/0/backend/virtio_disk/$node/51712/state" 2
+	) &
+	PAUSED=-p guest_start "$@"
+}
+
+guest_go() { # guest_go NAME
+	xl unpause "$1"
+}
+
+# --- chance
+
+random() { # 0 to 65535
+	hexdump -n 2 -e '"%u"' /dev/urandom
 }
 
 # --- after a case
 
-# What has to be told if it failed, then as if it had never been.
-after() { # after STATUS
-	if [ "$1" -ne 0 ]; then
-		say 'log'
-		[ ! -s $DAEMON_LOG ] || {
-			echo '--- the daemon'
-			tail -n 40 $DAEMON_LOG
+# What has to be told if it failed
+dump() {
+	say 'log'
+	[ ! -s $DAEMON_LOG ] || {
+		echo '--- the daemon'
+		tail -n 40 $DAEMON_LOG
+	}
+	for log in "$LOGS"/guest-*.log; do
+		[ ! -e "$log" ] || {
+			echo "--- ${log##*/}"
+			tail -n 60 "$log" | tr -d '\r'
 		}
-		for log in "$LOGS"/guest-*.log; do
-			[ ! -e "$log" ] || {
-				echo "--- ${log##*/}"
-				tail -n 60 "$log" | tr -d '\r'
-			}
-		done
-		xl list
-		xenstore-ls -p /local/domain/0/backend 2>/dev/null | head -n 40
-	fi
+	done
+	timeout 10 xl list
+	timeout 10 xenstore-ls -p /local/domain/0/backend 2>/dev/null |
+		head -n 40
+	say dumped
+}
+
+# Then as if it had never been.
+after() { # after STATUS
+	[ "$1" -eq 0 ] || dump
 	xl list | awk 'NR > 2 { print $2 }' | while read -r id; do
 		timeout 60 xl destroy "$id" >/dev/null 2>&1
 	done
@@ -224,6 +298,7 @@ after() { # after STATUS
 case ${1-} in
 '') ;; # a person's shell
 --after) after "$2" ;;
+--dump) dump ;;
 *)
 	# shellcheck disable=SC1090 # the case
 	. "$1"

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=dash
+# limit 120
+#
+# SIGTERM under load: in flight is finished, the node says Closed; another daemon
+# goes on.
+
+image disk.img 32
+daemon_start
+guest_start term job=busy disk=disk.img seconds=3
+guest_wait term '^@@ start' 60
+usleep 300000
+daemon_stop
+check state 6 "$(node_state "$(guest_id term)")"
+sleep 1
+daemon_start
+check state 2 "$(node_state "$(guest_id term)")"
+guest_succeeds term 100
+no_zombies
+daemon_stop
