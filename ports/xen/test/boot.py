@@ -138,7 +138,7 @@ class Boot:
     def next(self, seconds):
         """(word, value) of dom0's next line, or None if none comes in time."""
         m = self.console.await_(LINE, self.patience(seconds))
-        return m.groups() if m else None
+        return (m[1], m[2].strip()) if m else None
 
     def dump(self):
         """Dom0 tells what it knows, if it still can."""
