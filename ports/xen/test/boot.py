@@ -119,7 +119,8 @@ class Boot:
             "-device", "guest-loader,addr=0x49000000,kernel=%s,bootargs="
             "console=hvc0 earlycon=xenboot rdinit=/init panic=5 loglevel=4%s" % (
                 os.path.join(kernel, "Image"),
-                " shell" if options.shell else ""),
+                (" shell" if options.shell else "") +
+                (" ROUNDS=100" if getattr(options, "long", False) else "")),
             "-device", "guest-loader,addr=0x4c000000,initrd=" + initrd]
 
     def shell(self):
