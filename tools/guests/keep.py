@@ -37,7 +37,11 @@ def kept(name, recipe, build, cache="guests"):
         work = path + ".new"
         shutil.rmtree(work, ignore_errors=True)
         os.makedirs(work)
-        build(work)
+        try:
+            build(work)
+        except BaseException:
+            shutil.rmtree(work, ignore_errors=True)
+            raise
         stem = os.path.join(pool.cache_dir(cache), name)
         for old in glob.glob(stem + "-" + "[0-9a-f]" * 16):
             if time.time() - os.path.getmtime(old) > DAY:
