@@ -229,7 +229,8 @@ static int open_server(struct guest *g, uint64_t base, uint64_t bytes,
 		return xen_failed(why, size, "map the IOREQ server's page",
 				  g->domain);
 	g->slot = page;
-	return 0;
+	/* a lock: what another process serves is not touched */
+	return g->adopted ? bind_vcpus(g, why, size) : 0;
 }
 
 struct guest *guest_find(const struct guests *all, uint32_t domain)
@@ -311,7 +312,7 @@ int guest_start(struct guest *g, char *why, size_t size)
 						  g->server, 1))
 		return xen_failed(why, size, "enable the IOREQ server",
 				  g->domain);
-	if (bind_vcpus(g, why, size))
+	if (!g->adopted && bind_vcpus(g, why, size))
 		return -1;
 	g->started = true;
 	if (g->adopted)

@@ -148,7 +148,9 @@ static bool refused(const struct toolstack *x, const char *node)
 static void refuse(struct toolstack *x, const char *node, const char *why)
 {
 	log_line(LOG_ERROR, node, "%s", why);
-	set_state(x, node, CLOSED);
+	/* one that is in use may be another process's */
+	if (is(x, node, "state", "1"))
+		set_state(x, node, CLOSED);
 	if (x->refusals < NODES) {
 		char *copy = strdup(node);
 
@@ -161,7 +163,7 @@ static void refuse(struct toolstack *x, const char *node, const char *why)
 static void forget_refused(struct toolstack *x)
 {
 	for (unsigned i = x->refusals; i-- > 0;) {
-		char *v = get(x, x->refused[i], "frontend-id");
+		char *v = get(x, x->refused[i], "state"); /* we wrote it */
 
 		if (!v) {
 			free(x->refused[i]);
