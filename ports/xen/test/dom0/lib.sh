@@ -291,6 +291,7 @@ after() { # after STATUS
 		timeout 60 xl destroy "$id" >/dev/null 2>&1
 	done
 	[ ! -e /tmp/daemon.pid ] || kill -9 "$(daemon_pid)" 2>/dev/null
+	xenstore-rm /local/domain/0/backend/virtio_disk 2>/dev/null
 	rm -rf "$LOGS"/guest-*.log $DAEMON_LOG /tmp/daemon.pid /tmp/*.cfg \
 		/tmp/*.xl /srv/*
 }
