@@ -5,6 +5,9 @@
 # SIGTERM under load: in flight is finished, the node says Closed; another daemon
 # goes on.
 
+served() { # it maps the guest's memory first
+	[ "$(node_state "$(guest_id term)")" = 2 ]
+}
 image disk.img 32
 daemon_start
 guest_start term job=busy disk=disk.img seconds=3
@@ -14,7 +17,7 @@ daemon_stop
 check state 6 "$(node_state "$(guest_id term)")"
 sleep 1
 daemon_start
-check state 2 "$(node_state "$(guest_id term)")"
+within 10 served || fail "expected state 2, came $(node_state "$(guest_id term)")"
 guest_succeeds term 100
 no_zombies
 daemon_stop
