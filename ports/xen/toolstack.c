@@ -110,6 +110,7 @@ static const char *read_node(struct toolstack *x, const char *node,
 {
 	const char *wrong = read_image(x, node, d);
 	uint64_t n = 0;
+	char *v;
 
 	if (wrong)
 		return wrong;
@@ -132,6 +133,9 @@ static const char *read_node(struct toolstack *x, const char *node,
 			d->memory = REGIME_GRANTS;
 		else if (d->memory == REGIME_GRANTS)
 			return "grant_usage is 0, and --memory=grants";
+	} else if ((v = get(x, node, "grant_usage")) != NULL) {
+		free(v);
+		return "grant_usage must be 0 or 1";
 	}
 	(void)config_check(d, &wrong);
 	return wrong;
@@ -361,8 +365,7 @@ struct toolstack *toolstack_open(struct guests *all,
 		x->common = *common;
 		x->h = xs_open(0);
 	}
-	if (!x || !x->h || !xs_watch(x->h, TOP, "disks") ||
-	    !xs_watch(x->h, "@releaseDomain", "domains")) {
+	if (!x || !x->h || !xs_watch(x->h, TOP, "disks")) {
 		(void)snprintf(why, size, "Xenstore: %s; is xenstored running? "
 			       "Without it name disks by --guest and --disk",
 			       strerror(errno));
