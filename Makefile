@@ -117,10 +117,6 @@ build/$(1)/vblk-xen: $(call obj,$(1),$(CORE) $(COMMON) $(DT) $(XEN))
 	$$(call say,LD)$($(1)) -o $$@ $$^ $(if $(filter xen-arm64,$(1)),$$(XENLINK)) \
 		$$(XENLIBS) -lfdt -luring -lpthread
 
-build/$(1)/vblk-xen-static: $(call obj,$(1),$(CORE) $(COMMON) $(DT) $(XEN))
-	$$(call say,LD)$($(1)) -static -o $$@ $$^ $$(XENLINK) $$(XENLIBS) \
-		-lxencall -lxentoolcore -lxentoollog -lfdt -luring -lpthread -ldl
-
 build/$(1)/fuzz_session: $(call obj,$(1),$(CORE) $(COMMON) \
 		$(filter-out %/main.c,$(VHOSTUSER)) \
 		ports/vhost-user/fuzz/fuzz_session.c)
