@@ -249,7 +249,7 @@ SUITES-vhost-user := vhost-user-cli vhost-user-clients vhost-user-clients-san \
 	vhost-user-sandbox vhost-user-fuzz \
 	vhost-user-install vhost-user-guests
 SUITES-xen := xen-build xen-cli xen-testbed-build xen-guests-distro \
-	xen-guests-small
+	xen-guests-small xen-guests-driver
 .PHONY: $(filter-out size,$(SUITES)) $(SUITES-vhost-user) $(SUITES-xen) dt-fuzz
 
 # Sanitizers of this age lose their way where the kernel spreads addresses wider
@@ -406,6 +406,11 @@ xen-guests-distro:
 
 xen-guests-small:
 	$(call with_bed,,ports/xen/test/run --kernel=small --unless-passed)
+
+# A back end in another domain than dom0; Xen's default policy forbids it
+xen-guests-driver:
+	$(call with_bed,,ports/xen/test/run driver_domain --kernel=small \
+		--xen-arguments=xsm=dummy --unless-passed)
 
 XEN_DISTRO ?= probe ext4 load crash_waiting
 

@@ -22,7 +22,7 @@
  * lie across two mappings count twice. */
 #define WHOLE_SEG_MAX  126u
 #define WHOLE_SEGS     128u
-#define PIECES_SEG_MAX 62u
+#define PIECES_SEG_MAX 126u
 #define PIECES_SEGS    (2u * PIECES_SEG_MAX)
 #define PIECES_SIZE_MAX 65536u
 

@@ -365,8 +365,7 @@ struct toolstack *toolstack_open(struct guests *all,
 		x->common = *common;
 		x->h = xs_open(0);
 	}
-	if (!x || !x->h || !xs_watch(x->h, TOP, "disks") ||
-	    !xs_watch(x->h, "@releaseDomain", "domains")) {
+	if (!x || !x->h || !xs_watch(x->h, TOP, "disks")) {
 		(void)snprintf(why, size, "Xenstore: %s; is xenstored running? "
 			       "Without it name disks by --guest and --disk",
 			       strerror(errno));

@@ -56,13 +56,39 @@ def guest_programs():
                      parts.CACHE)
 
 
-def guest_cpio(kernel):
+def dom0_programs():
+    """A directory with the programs of dom0/*.c, for dom0's own libraries."""
+    sources = [p for n, p in folder("dom0") if n.endswith(".c")]
+    command = [w for w in CROSS if w != "-static"]
+
+    def build(work):
+        for source in sources:
+            name = os.path.basename(source)[:-2].replace("_", "-")
+            subprocess.run([*command, "-o", os.path.join(work, name), source],
+                           check=True)
+
+    return keep.kept("dom0-programs", command + keep.text(*sources), build,
+                     parts.CACHE)
+
+
+def guest_cpio(kernel, daemon=None):
     """What a guest boots: the bed's, its drivers, and ours."""
     files = {"init": (read(os.path.join(HERE, "guest/init")), 0o755),
              "lib.sh": (read(os.path.join(HERE, "guest/lib.sh")), 0o644)}
     for name, path in folder("guest"):
         if name.endswith(".sh") and name != "lib.sh":
             files["jobs/" + name] = (read(path), 0o644)
+    if daemon:                      # where guests serve guests
+        files["bin/vblk-xen"] = (read(daemon), 0o755)
+        libraries = os.path.join(parts.get("sysroot"),
+                                 "usr/lib/aarch64-linux-gnu")
+        # the compiler's, for who ends a thread
+        files["xen/libgcc_s.so.1"] = (
+            read("/usr/aarch64-linux-gnu/lib/libgcc_s.so.1"), 0o755)
+        for name in os.listdir(libraries):
+            if re.fullmatch(r"lib(xen|fdt|uring)\w*\.so\.\d", name):
+                files["xen/" + name] = (
+                    read(os.path.join(libraries, name)), 0o644)
     programs = guest_programs()
     for name in os.listdir(programs):
         files["bin/" + name] = (read(os.path.join(programs, name)), 0o755)
@@ -89,7 +115,12 @@ class Boot:
             "lib.sh": (read(os.path.join(HERE, "dom0/lib.sh")), 0o644),
             "plan": ("".join("%s %d\n" % p for p in plan).encode(), 0o644),
             "guest/Image": (read(os.path.join(guest, "Image")), 0o644),
-            "guest/cpio": (guest_cpio(guest), 0o644)}
+            "guest/cpio": (guest_cpio(
+                guest, options.daemon
+                if "xsm=dummy" in options.xen_arguments else None), 0o644)}
+        programs = dom0_programs()
+        for name in os.listdir(programs):
+            files["bin/" + name] = (read(os.path.join(programs, name)), 0o755)
         for name, path in folder("cases"):
             if name.endswith(".dts"):
                 name, content = name[:-1] + "b", subprocess.run(
