@@ -260,7 +260,8 @@ PLAIN := $(shell setarch -R true 2>/dev/null && echo setarch -R)
 # A suite without programs is a failure, not a pass.
 define run
 	@test -n '$(strip $(1))' || { echo 'nothing to run'; exit 1; }
-	@rc=0; for p in $(1); do echo "# $$p"; timeout 300 $(PLAIN) $$p || rc=1; done; \
+	@rc=0; for p in $(1); do echo "# $$p"; CK_TIMEOUT_MULTIPLIER=10 \
+		timeout 900 $(PLAIN) $$p || rc=1; done; \
 	exit $$rc
 endef
 
@@ -296,6 +297,8 @@ headers:
 	for c in $(GXX) $(CLANGXX); do echo "#include \"$$h\"" | \
 		$$c -std=c++17 -Icore -Wall -Wextra -Wpedantic -Wconversion \
 			-Werror -fsyntax-only -x c++ -; done; done
+
+unit-m32: PLAIN := tools/run32
 
 threads: build/tsan/core/test/mq_threads
 	$(call run,$^)
