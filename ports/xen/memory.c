@@ -124,8 +124,15 @@ static int64_t map_bank(struct memory *m, uint64_t gfn, uint64_t most,
 		there = map_chunk(m, here, gfn + at, pages, bad);
 		if (there < 0)
 			return -1;
-		if (there == 0 && search)
+		if (there == 0 && search) {
+			/* no page, but dom0 gave some of its own for it */
+			(void)mmap(here, (size_t)pages << XEN_PAGE_SHIFT,
+				   PROT_NONE,
+				   MAP_PRIVATE | MAP_ANONYMOUS |
+					   MAP_NORESERVE | MAP_FIXED,
+				   -1, 0);
 			break;
+		}
 		counted(m, (uint32_t)there);
 		if (!add_chunk(m, here, gfn + at, pages, bad)) {
 			errno = E2BIG;

@@ -193,14 +193,13 @@ daemon_said() { # daemon_said REGEX
 	grep -qE "$1" $DAEMON_LOG
 }
 
-# KiB of guests' pages that the daemon maps now
+# KiB of foreign pages that the daemon maps now; a page of it for each guest is
+# its IOREQ server's
 daemon_maps() {
 	sum=0
-	# The IOREQ servers' pages are Xen's, of one page each
 	for range in $(awk '/privcmd|gntdev/ { print $1 }' \
 		"/proc/$(daemon_pid)/maps"); do
-		kib=$(((0x${range#*-} - 0x${range%-*}) / 1024))
-		[ $kib -eq 4 ] && [ -z "${GRANTS:-}" ] || sum=$((sum + kib))
+		sum=$((sum + (0x${range#*-} - 0x${range%-*}) / 1024))
 	done
 	echo $sum
 }
