@@ -241,7 +241,7 @@ clean:
 # Each part of CI has its suites
 SUITES := build-gcc build-clang headers \
 	  unit-gcc unit-clang unit-gcc-san unit-clang-san unit-m32 threads \
-	  store-gcc-san store-clang-san dt-gcc-san dt-clang-san \
+	  store-gcc-san store-clang-san dt-gcc-san dt-clang-san dt-fuzz \
 	  sim-smoke sim-smoke-san sim-run \
 	  mutants coverage template symbols size licence docs
 SUITES-vhost-user := vhost-user-cli vhost-user-clients vhost-user-clients-san \
@@ -250,7 +250,7 @@ SUITES-vhost-user := vhost-user-cli vhost-user-clients vhost-user-clients-san \
 	vhost-user-install vhost-user-guests
 SUITES-xen := xen-build xen-cli xen-testbed-build xen-guests-distro \
 	xen-guests-small xen-guests-driver
-.PHONY: $(filter-out size,$(SUITES)) $(SUITES-vhost-user) $(SUITES-xen) dt-fuzz
+.PHONY: $(filter-out size,$(SUITES)) $(SUITES-vhost-user) $(SUITES-xen)
 
 # Sanitizers of this age lose their way where the kernel spreads addresses wider
 # than they were built for; without randomization they do not.

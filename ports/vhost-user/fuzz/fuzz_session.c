@@ -29,7 +29,7 @@
 #include <unistd.h>
 
 #include "../guard.h"
-#include "../log.h"
+#include "log.h"
 #include "../session.h"
 
 #define MEMORY   65536u
