@@ -24,6 +24,7 @@ static void fill(struct vblk_config *c)
 	DEFAULT(c->size_max, UINT32_C(1) << 20);
 	DEFAULT(c->max_discard_sectors, UINT32_C(1) << 21);
 	DEFAULT(c->max_zeroes_sectors, UINT32_C(1) << 21);
+	DEFAULT(c->max_erase_sectors, UINT32_C(1) << 21);
 	DEFAULT(c->discard_align, 1);
 	DEFAULT(c->num_queues, 1);
 	DEFAULT(c->queue_size, 128);
@@ -34,7 +35,7 @@ static void fill(struct vblk_config *c)
 	c->features |= VBLK_F_VERSION_1;
 }
 
-_Static_assert(sizeof(struct vblk_config_space) >= VBLK_CFG_BYTES, "5.2.4");
+_Static_assert(sizeof(struct vblk_config_space) == VBLK_CFG_BYTES, "5.2.4");
 _Static_assert(offsetof(struct vblk_config_space, writeback) ==
 	       VBLK_CFG_WRITEBACK, "5.2.4");
 _Static_assert(offsetof(struct vblk_config_space, write_zeroes_may_unmap) == 56,
@@ -119,7 +120,10 @@ static void image_of(const struct vblk *dev, struct vblk_config_space *s)
 	s->max_discard_sectors = vblk_le32_make(c->max_discard_sectors);
 	s->discard_sector_alignment = vblk_le32_make(c->discard_align);
 	s->max_write_zeroes_sectors = vblk_le32_make(c->max_zeroes_sectors);
+	s->max_secure_erase_sectors = vblk_le32_make(c->max_erase_sectors);
+	s->secure_erase_sector_alignment = s->discard_sector_alignment;
 	s->max_discard_seg = s->max_write_zeroes_seg = vblk_le32_make(1);
+	s->max_secure_erase_seg = s->max_discard_seg;
 	s->write_zeroes_may_unmap = 1;
 }
 

@@ -4,6 +4,7 @@
  * vblk_init, and what the core's files call of each other:
  *
  *     ring_split.c   available ring -> chain of guest ranges in a slot
+ *     ring_packed.c  descriptor ring -> the same
  *     request.c      chain -> one validated request; and back to a used element
  *     mem.c          guest addresses -> host segments
  *     device.c       slots, poll, complete
@@ -14,37 +15,25 @@
 #ifndef VBLK_DEV_H
 #define VBLK_DEV_H
 
+#include "groups.h"
 #include "vblk/arch.h"
 #include "vblk/vblk.h"
-
-/*
- * Groups that a build can leave out: VBLK_WITHOUT_LOG (inflight.c; logs given
- * to vblk_queue_start are refused) and VBLK_WITHOUT_DEMAND (mapping on demand;
- * such a configuration is refused). Files that nobody calls, as state.c,
- * mmio_state.c and run.c, are simply not linked.
- */
-
-#ifdef VBLK_WITHOUT_LOG
-#define HAS_LOG false
-#else
-#define HAS_LOG true
-#endif
-#ifdef VBLK_WITHOUT_DEMAND
-#define HAS_DEMAND false
-#else
-#define HAS_DEMAND true
-#endif
 
 #define VBLK_NONE 0xffffu       /* no slot, no region */
 #define VBLK_PAGE_SHIFT 12u     /* of dirty bitmaps */
 
 #define VBLK_ANY_RING (VBLK_F_INDIRECT_DESC | VBLK_F_EVENT_IDX | \
 		       VBLK_F_RING_RESET | VBLK_F_VERSION_1 | \
-		       VBLK_F_ACCESS_PLATFORM | VBLK_F_ORDER_PLATFORM)
+		       VBLK_F_ACCESS_PLATFORM | VBLK_F_ORDER_PLATFORM | \
+		       VBLK_F_NOTIFICATION_DATA | \
+		       (HAS_PACKED ? VBLK_F_RING_PACKED : 0u) | \
+		       (HAS_ORDER ? VBLK_F_IN_ORDER : 0u) | \
+		       (HAS_SUSPEND ? VBLK_F_SUSPEND : 0u))
 #define VBLK_ANY_BLK (VBLK_F_SIZE_MAX | VBLK_F_SEG_MAX | VBLK_F_GEOMETRY | \
 		      VBLK_F_RO | VBLK_F_BLK_SIZE | VBLK_F_FLUSH | \
 		      VBLK_F_TOPOLOGY | VBLK_F_CONFIG_WCE | VBLK_F_MQ | \
-		      VBLK_F_DISCARD | VBLK_F_WRITE_ZEROES)
+		      VBLK_F_DISCARD | VBLK_F_WRITE_ZEROES | \
+		      VBLK_F_SECURE_ERASE)
 
 enum mem_state { MEM_FREE = 0, MEM_LIVE, MEM_REVOKED };
 
@@ -68,7 +57,8 @@ struct range {
 enum slot_state {
 	SLOT_FREE = 0,
 	SLOT_PARSED,            /* a request in guest addresses */
-	SLOT_BUSY               /* handed out */
+	SLOT_BUSY,              /* handed out */
+	SLOT_DONE               /* IN_ORDER: earlier ones are not */
 };
 
 struct slot {
@@ -80,9 +70,12 @@ struct slot {
 	uint16_t *region;       /* cfg.segs + 1: of each seg, then of status */
 	uint8_t *status;        /* where the status byte goes */
 	vblk_gpa status_gpa;
-	uint64_t in_bytes;      /* writable before the status byte */
-	uint16_t head;          /* names the chain in the ring */
-	uint16_t next;          /* free slot after this one */
+	uint64_t in_bytes;      /* writable before the status byte; DONE: length
+				 * for the used element */
+	uint16_t head;          /* names the chain: head, or buffer id */
+	uint16_t descs;         /* packed: descriptors of the ring it took */
+	uint16_t entry;         /* packed: where the log has it */
+	uint16_t next;          /* free slot after this one, or DONE after it */
 	uint16_t num_ranges, num_out; /* data; the first num_out are readable */
 	uint8_t  state;         /* enum slot_state */
 	uint8_t  answer;        /* status to give at once, or ANSWER_ */
@@ -101,12 +94,12 @@ struct chain {                  /* while its descriptors are read */
 	const char *broken;     /* section; NULL: a chain with a status byte */
 };
 
+/* Packed: the ring, driver's and device's event suppression, 2.8. */
 enum area_kind { AREA_DESC, AREA_AVAIL, AREA_USED, AREAS };
 
 struct area {                   /* descriptor table or a ring */
 	vblk_gpa gpa;
-	struct mem *mem;        /* the region it is in; NULL: several */
-	uint8_t *host;          /* its start; NULL likewise */
+	uint8_t *host;          /* its start; NULL: in several regions */
 };
 
 enum queue_state { QUEUE_STOPPED = 0, QUEUE_STARTED, QUEUE_STOPPING };
@@ -117,32 +110,40 @@ struct queue {
 	uint32_t *refs;         /* [cfg.regions] uses by this queue */
 	uint8_t  *taken;        /* bit head: consumed and not given back */
 
-	/* ring */
+	/* ring; a packed ring's positions have the wrap counter in bit 15 */
 	uint16_t size;
+	uint16_t home[AREAS];   /* region of each area that is in one */
 	struct area area[AREAS];
 	struct vblk_inflight *log; /* or NULL */
 	uint64_t replay_after;  /* log counter of the last head replayed */
 	uint16_t replay;        /* logged heads still to execute */
 	uint16_t next_avail;    /* next entry to consume, free-running */
-	uint16_t seen_avail;    /* avail->idx as last read */
+	union {
+		uint16_t seen_avail; /* split: avail->idx as last read */
+		uint16_t out;   /* packed: descriptors taken, not given back */
+	};
 	uint16_t next_used;     /* next element to write */
 	uint16_t published;     /* used->idx as the driver sees it */
+	uint16_t batch;         /* packed: log entry of the last put, if that is
+				 * not published; */
+	uint16_t batch_end;     /* and where that list of entries ends */
 	uint8_t  state;         /* enum queue_state */
+	bool     packed;
 	bool     attached;      /* rings are mapped and held */
 	bool     used_from_ring;
 	bool     tell;          /* signal whatever the driver says */
 	bool     quiet;         /* used->flags says NO_NOTIFY */
+	bool     wrote;         /* packed: flag of the first not published */
 
 	/* requests */
+	uint8_t  attempts;      /* fetches of this chain so far */
+	bool     absent;        /* what it misses, the caller cannot map */
 	uint16_t free;          /* first free slot */
 	uint16_t in_flight;
 	uint16_t parsed;        /* slot that waits for memory, or VBLK_NONE */
+	uint16_t first, last;   /* IN_ORDER: slots not given back, as taken */
 	uint16_t hint;          /* region of the last hit */
-
-	/* memory that is looked for */
 	struct vblk_range miss; /* being walked; len 0: all is there */
-	uint8_t  attempts;      /* fetches of this chain so far */
-	bool     absent;        /* the caller cannot map it */
 
 	/* read by other threads */
 	uint32_t faulted;       /* 1: NEEDS_RESET; this lane writes it */
@@ -175,24 +176,28 @@ void vblk_mem_dirty(const struct mem *m, const uint8_t *host, uint64_t len);
 int vblk_mem_attach(struct vblk *dev, struct queue *q);
 void vblk_mem_detach(struct vblk *dev, struct queue *q);
 
-/* inflight.c */
+/* inflight.c: either ring's */
 bool vblk_log_fresh(const struct vblk_inflight *log);
 bool vblk_log_fits(const struct vblk_inflight *log, uint16_t size);
-void vblk_log_begin(struct vblk_inflight *log, uint16_t size, uint16_t used);
-void vblk_log_taken(struct vblk_inflight *log, uint16_t head);
+uint16_t vblk_log_next(const struct queue *q, uint64_t *after);
+void vblk_log_count(struct queue *q);
+void vblk_log_taken(struct queue *q, uint16_t entry);
+/* the split ring's */
+void vblk_log_begin(struct queue *q, uint16_t used);
 void vblk_log_used(struct vblk_inflight *log, uint16_t head);
 void vblk_log_published(struct queue *q, uint16_t from, uint16_t used);
 int vblk_log_recover(struct vblk *dev, struct queue *q, uint16_t used);
-uint16_t vblk_log_next(const struct queue *q, uint64_t *after);
 
 /* request.c */
 void vblk_chain_begin(struct slot *s, struct chain *c, uint16_t head);
 int vblk_chain_add(struct vblk *dev, struct queue *q, struct slot *s,
 		   struct chain *c);
+int vblk_chain_table(struct vblk *dev, struct queue *q, struct slot *s,
+		     struct chain *c, bool linked);
 void vblk_chain_parse(struct vblk *dev, struct slot *s, struct chain *c);
 int vblk_request_ready(struct vblk *dev, struct queue *q, struct slot *s);
-uint32_t vblk_request_finish(struct vblk *dev, struct queue *q,
-			     struct slot *s, uint8_t status, uint64_t bytes);
+uint32_t vblk_request_finish(struct vblk *dev, struct queue *q, struct slot *s,
+			     uint8_t status, uint64_t bytes);
 
 /* device.c */
 void vblk_unfetch(struct vblk *dev, struct queue *q);
@@ -225,10 +230,16 @@ static inline bool on_demand(const struct vblk *dev)
 	return HAS_DEMAND && dev->cfg.on_demand;
 }
 
-/* 2.7; the event words are part of the rings even if not negotiated. */
+static inline bool is_packed(const struct queue *q)
+{
+	return HAS_PACKED && q->packed;
+}
+
+/* 2.7, 2.8; event words are part of the rings even if not negotiated. */
 static inline uint32_t area_len(const struct queue *q, unsigned kind)
 {
 	return kind == AREA_DESC    ? 16u * q->size
+	       : is_packed(q)	    ? 4u
 	       : kind == AREA_AVAIL ? 6u + 2u * q->size
 				    : 6u + 8u * q->size;
 }

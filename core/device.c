@@ -8,7 +8,6 @@
  * to FREE if the device itself answers. At most one slot of a queue is PARSED:
  * it waits for memory, and the queue waits with it.
  */
-#include "bytes.h"
 #include "ring.h"
 
 _Static_assert(VBLK_MAX_QUEUES >= 1 && VBLK_MAX_QUEUES <= 64, "1..64");
@@ -27,7 +26,10 @@ _Static_assert(sizeof(struct vblk_extent) == 16, "wire");
 
 /* --- storage -------------------------------------------------------------- */
 
-struct carve { uint8_t *base; size_t used; };
+struct carve {
+	uint8_t *base;
+	size_t used;
+};
 
 /* base NULL: only counts. Sizes are bounded by the configuration's limits. */
 static void *take(struct carve *c, size_t each, size_t n)
@@ -66,6 +68,7 @@ static void carve_queue(struct carve *c, const struct vblk_config *cfg,
 	q->refs = refs;
 	q->taken = taken;
 	q->parsed = VBLK_NONE;
+	q->first = VBLK_NONE;
 }
 
 static size_t carve(uint8_t *base, const struct vblk_config *cfg)
@@ -128,16 +131,36 @@ int vblk_distrust(struct vblk *dev, struct queue *q, const char *section)
 	return VBLK_EGUEST;
 }
 
+static bool negotiated_packed(const struct vblk *dev)
+{
+	return HAS_PACKED && has(dev, VBLK_F_RING_PACKED);
+}
+
 int vblk_queue_check(const struct vblk *dev, uint16_t queue,
 		     const struct vblk_queue_addr *a)
 {
+	bool packed = negotiated_packed(dev);
+
 	if (queue >= dev->cfg.num_queues)
 		return VBLK_EINVAL;
-	if (a->size == 0 || (a->size & (a->size - 1u)) ||
+	if (a->size == 0 || (!packed && (a->size & (a->size - 1u))) ||
 	    a->size > dev->cfg.queue_size || a->desc % 16u != 0 ||
-	    a->driver % 2u != 0 || a->device % 4u != 0)
+	    a->driver % (packed ? 4u : 2u) != 0 || a->device % 4u != 0)
 		return VBLK_EGUEST;
 	return VBLK_OK;
+}
+
+/* False: from is no position in such a queue. */
+static bool stand_at(struct queue *q, const struct vblk_queue_pos *from)
+{
+	uint16_t fresh = is_packed(q) ? VBLK_WRAP : 0;
+
+	q->next_avail = from ? from->avail : fresh;
+	q->next_used = from ? from->used : fresh;
+	q->used_from_ring = from && from->used_from_ring;
+	if (is_packed(q) && q->used_from_ring)
+		q->next_used = q->next_avail;
+	return !is_packed(q) || vblk_packed_valid(q);
 }
 
 int vblk_queue_start(struct vblk *dev, uint16_t queue,
@@ -153,6 +176,7 @@ int vblk_queue_start(struct vblk *dev, uint16_t queue,
 	q = &dev->queue[queue];
 	if (q->state != QUEUE_STOPPED)
 		return VBLK_ESTATE;
+	q->packed = negotiated_packed(dev);
 	q->log = log;
 	/* GCOVR_EXCL_START: only in a build without logs */
 	if (log && !log_of(q))
@@ -167,9 +191,8 @@ int vblk_queue_start(struct vblk *dev, uint16_t queue,
 	q->size = a->size;
 	q->replay = 0;
 	q->replay_after = 0;
-	q->next_avail = from ? from->avail : 0;
-	q->next_used = from ? from->used : 0;
-	q->used_from_ring = from && from->used_from_ring;
+	if (!stand_at(q, from))
+		return VBLK_EGUEST;
 	q->tell = from || log;
 	q->quiet = false;
 	q->attempts = 0;
@@ -213,7 +236,7 @@ int vblk_queue_stop(struct vblk *dev, uint16_t queue, struct vblk_queue_pos *at)
 	if (q->in_flight > 0)
 		return VBLK_EBUSY;
 	if (q->state == QUEUE_STOPPING) {
-		(void)vblk_split_publish(dev, q);
+		(void)ring_publish(dev, q);
 		vblk_mem_detach(dev, q);
 		q->log = NULL;
 		q->state = QUEUE_STOPPED;
@@ -267,19 +290,47 @@ static int attach(struct vblk *dev, struct queue *q)
 	int r = vblk_mem_attach(dev, q);
 
 	if (r == VBLK_EGUEST)
-		return vblk_distrust(dev, q, "2.7");
+		return vblk_distrust(dev, q, is_packed(q) ? "2.8" : "2.7");
 	if (r != VBLK_OK)
 		return r;
 	q->miss.len = 0;
 	q->absent = false;
-	return vblk_split_begin(dev, q);
+	return ring_begin(dev, q);
 }
 
-static void give_back(struct vblk *dev, struct queue *q, uint16_t head,
+static void put_used(struct vblk *dev, struct queue *q, struct slot *s,
+		     uint32_t len)
+{
+	ring_put(dev, q, s, len);
+	q->stats.completed++;
+	free_slot(q, s);
+}
+
+static bool in_order_of(const struct vblk *dev)
+{
+	return HAS_ORDER && has(dev, VBLK_F_IN_ORDER);
+}
+
+/* 2.7.14, IN_ORDER: what is done waits until all before it are. */
+static VBLK_APART void put_in_order(struct vblk *dev, struct queue *q,
+				    struct slot *s, uint32_t len)
+{
+	s->state = SLOT_DONE;
+	s->in_bytes = len;
+	while (q->first != VBLK_NONE && q->slot[q->first].state == SLOT_DONE) {
+		s = &q->slot[q->first];
+		q->first = s->next;
+		put_used(dev, q, s, (uint32_t)s->in_bytes);
+	}
+}
+
+static void give_back(struct vblk *dev, struct queue *q, struct slot *s,
 		      uint32_t len)
 {
-	vblk_split_put(dev, q, head, len);
-	q->stats.completed++;
+	if (in_order_of(dev))
+		put_in_order(dev, q, s, len);
+	else
+		put_used(dev, q, s, len);
 }
 
 static void answer(struct vblk *dev, struct queue *q, struct slot *s,
@@ -291,14 +342,21 @@ static void answer(struct vblk *dev, struct queue *q, struct slot *s,
 		q->stats.errors++;
 	if (status == VBLK_S_UNSUPP)
 		q->stats.unsupported++;
-	give_back(dev, q, s->head, len);
-	free_slot(q, s);
+	give_back(dev, q, s, len);
 }
 
 /* The chain leaves the ring; what was said of its memory is settled. */
-static void consume(struct queue *q, struct slot *s)
+static void consume(struct vblk *dev, struct queue *q, struct slot *s)
 {
-	vblk_split_take(q, s->head);
+	ring_take(q, s);
+	if (in_order_of(dev)) {
+		if (q->first == VBLK_NONE)
+			q->first = s->req.tag;
+		else
+			q->slot[q->last].next = s->req.tag;
+		q->last = s->req.tag;
+		s->next = VBLK_NONE;
+	}
 	q->parsed = VBLK_NONE;
 	q->miss.len = 0;
 	q->attempts = 0;
@@ -314,11 +372,10 @@ static int contain(struct vblk *dev, struct queue *q, struct slot *s,
 		free_slot(q, s);
 		return vblk_distrust(dev, q, section);
 	}
-	consume(q, s);
+	consume(dev, q, s);
 	q->section = section;
 	q->stats.contained++;
-	give_back(dev, q, s->head, 0);
-	free_slot(q, s);
+	give_back(dev, q, s, 0);
 	return VBLK_OK;
 }
 
@@ -357,7 +414,7 @@ static int next_slot(struct vblk *dev, struct queue *q, struct slot **out)
 		return VBLK_EUNMAPPED;
 	s = &q->slot[q->free];
 	q->miss.len = 0;
-	r = vblk_split_fetch(dev, q, s, &c);
+	r = ring_fetch(dev, q, s, &c);
 	if (r != 1)
 		return r;
 	q->free = s->next;
@@ -388,7 +445,7 @@ static int step(struct vblk *dev, struct queue *q, struct vblk_req *out)
 		r = contain(dev, q, s, "5.2.6");
 		return r == VBLK_OK ? 2 : r;
 	}
-	consume(q, s);
+	consume(dev, q, s);
 	if (s->answer != ANSWER_STORE) {
 		answer(dev, q, s,
 		       s->answer == ANSWER_ID ? (uint8_t)VBLK_S_OK : s->answer,
@@ -420,7 +477,7 @@ int vblk_poll(struct vblk *dev, uint16_t queue, struct vblk_req *out,
 	if (!q->attached)
 		r = attach(dev, q);
 	if (r == VBLK_OK)
-		vblk_split_quiet(dev, q);
+		ring_quiet(dev, q);
 	/* chains answered here count too, or a guest could keep us here */
 	for (size_t i = 0; i < max && r >= 0; i++) {
 		r = step(dev, q, &out[n]);
@@ -444,7 +501,8 @@ bool vblk_idle(const struct vblk *dev)
 bool vblk_full(const struct vblk *dev, uint16_t queue)
 {
 	return queue < dev->cfg.num_queues &&
-	       dev->queue[queue].in_flight == dev->cfg.slots;
+	       dev->queue[queue].free == VBLK_NONE &&
+	       dev->queue[queue].in_flight > 0;
 }
 
 bool vblk_in_flight(const struct vblk *dev, uint16_t queue, vblk_tag tag)
@@ -473,7 +531,7 @@ bool vblk_irq(struct vblk *dev, uint16_t queue)
 	if (queue >= dev->cfg.num_queues)
 		return false;
 	q = &dev->queue[queue];
-	if (!vblk_split_publish(dev, q) || dev->stopping)
+	if (!ring_publish(dev, q) || dev->stopping)
 		return false;
 	q->stats.irqs++;
 	return true;
@@ -490,7 +548,7 @@ bool vblk_poll_idle(struct vblk *dev, uint16_t queue)
 		return true;
 	if (!q->attached || q->parsed != VBLK_NONE)
 		return false;
-	return vblk_split_arm(dev, q);
+	return ring_arm(dev, q);
 }
 
 /* --- looking in ----------------------------------------------------------- */
@@ -501,7 +559,7 @@ void vblk_stats(const struct vblk *dev, struct vblk_stats *out)
 	for (uint16_t i = 0; i < dev->cfg.num_queues; i++) {
 		const struct vblk_stats *s = &dev->queue[i].stats;
 
-		for (unsigned k = 0; k < 5u; k++)
+		for (unsigned k = 0; k < VBLK_OPS; k++)
 			out->requests[k] += s->requests[k];
 		out->bytes += s->bytes;
 		out->completed += s->completed;

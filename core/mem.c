@@ -199,6 +199,13 @@ int vblk_mem_translate(struct vblk *dev, struct queue *q, struct slot *s)
 
 /* --- rings ---------------------------------------------------------------- */
 
+static uint32_t area_perm(const struct queue *q, unsigned kind)
+{
+	if (kind == AREA_USED)
+		return VBLK_WRITE;
+	return kind == AREA_DESC && is_packed(q) ? VBLK_RW : VBLK_READ;
+}
+
 /* Every region under an area, its count of uses changed by `uses`. */
 static int area_walk(struct vblk *dev, struct queue *q, unsigned kind, int uses)
 {
@@ -206,11 +213,10 @@ static int area_walk(struct vblk *dev, struct queue *q, unsigned kind, int uses)
 	uint32_t len = area_len(q, kind), n;
 	uint8_t *host;
 
-	a->mem = NULL;
 	a->host = NULL;
 	if (len - 1u > ~a->gpa)
 		return VBLK_EGUEST;     /* memory does not go round */
-	walk_range(q, a->gpa, len, kind == AREA_USED ? VBLK_WRITE : VBLK_READ);
+	walk_range(q, a->gpa, len, area_perm(q, kind));
 	while (q->miss.len > 0) {
 		int id = piece(dev, q, &host, &n);
 
@@ -218,7 +224,7 @@ static int area_walk(struct vblk *dev, struct queue *q, unsigned kind, int uses)
 			return id;
 		q->refs[id] += (uint32_t)uses;
 		if (n == len) {
-			a->mem = &dev->mem[id];
+			q->home[kind] = (uint16_t)id;
 			a->host = host;
 		}
 	}
@@ -486,7 +492,7 @@ int vblk_missing(struct vblk *dev, uint16_t queue, struct vblk_range *out,
 	} else if (!q->attached) {
 		for (unsigned k = 0; k < AREAS; k++)
 			add_gaps(dev, &g, q->area[k].gpa, area_len(q, k),
-				 k == AREA_USED ? VBLK_WRITE : VBLK_READ);
+				 area_perm(q, k));
 	} else {
 		add_gaps(dev, &g, q->miss.gpa, q->miss.len, q->miss.perm);
 	}

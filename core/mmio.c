@@ -4,11 +4,17 @@
  * Status and 0 to QueueReady while requests are in flight, since Linux's driver
  * frees its rings as soon as the write returns. Until then Status and
  * QueueReady read as before, and other writes, or those to that queue, are
- * ignored. QueueReset is polled by the driver and needs no such help.
+ * ignored. QueueReset and SUSPEND are polled by the driver and need no such
+ * help.
+ *
+ * Suspended, 3.4: the queues are stopped and keep where they stood; Status has
+ * SUSPEND instead of DRIVER_OK. Until DRIVER_OK is set again, only Status is
+ * written; what would be announced waits.
  */
 #include "vblk/mmio.h"
 
 #include "bytes.h"
+#include "groups.h"
 #include "vblk/arch.h"
 
 enum reg {
@@ -45,7 +51,7 @@ static void clear(struct vblk_mmio *m)
 	m->driver_features = 0;
 	m->changed_acked = m->changed;
 	m->fault_acked = 0;
-	m->resetting = false;
+	m->resetting = m->suspending = m->unannounced = false;
 }
 
 void vblk_mmio_init(struct vblk_mmio *m, struct vblk *dev, uint32_t vendor,
@@ -66,6 +72,13 @@ static struct vblk_mmio_queue *selected(const struct vblk_mmio *m)
 	if (m->queue_sel >= m->num_queues)
 		return NULL;
 	return (struct vblk_mmio_queue *)&m->queue[m->queue_sel];
+}
+
+/* 3.4: suspended, or about to be. */
+static bool frozen(const struct vblk_mmio *m)
+{
+	return HAS_SUSPEND &&
+	       (m->suspending || (m->status & VBLK_STATUS_SUSPEND));
 }
 
 /* --- interrupts ----------------------------------------------------------- */
@@ -103,11 +116,14 @@ void vblk_mmio_raise(struct vblk_mmio *m, uint16_t queue)
 				  m->queue[queue].raised + 1u);
 }
 
-void vblk_mmio_config_changed(struct vblk_mmio *m)
+bool vblk_mmio_config_changed(struct vblk_mmio *m)
 {
 	m->generation++;
-	if (m->status & VBLK_STATUS_DRIVER_OK)
-		m->changed++;
+	m->unannounced = frozen(m);
+	if (m->unannounced || !(m->status & VBLK_STATUS_DRIVER_OK))
+		return false;
+	m->changed++;
+	return true;
 }
 
 bool vblk_mmio_line(const struct vblk_mmio *m)
@@ -251,7 +267,7 @@ static unsigned write_queue(struct vblk_mmio *m, uint32_t offset, uint32_t v)
 {
 	struct vblk_mmio_queue *q = selected(m);
 
-	if (!q)
+	if (!q || frozen(m))
 		return 0;
 	if (offset == QUEUE_READY)
 		return v > 1 ? 0 : write_ready(m, q, v == 1);
@@ -265,6 +281,32 @@ static unsigned write_queue(struct vblk_mmio *m, uint32_t offset, uint32_t v)
 	return VBLK_FX_SAVE | VBLK_FX_LINE;
 }
 
+/* 3.4: the queues go on where they stood. */
+static unsigned resume(struct vblk_mmio *m)
+{
+	unsigned fx = VBLK_FX_SAVE | VBLK_FX_START;
+
+	m->status ^= VBLK_STATUS_SUSPEND | VBLK_STATUS_DRIVER_OK;
+	for (uint16_t i = 0; i < m->num_queues; i++) {
+		struct vblk_mmio_queue *q = &m->queue[i];
+		struct vblk_queue_pos at = { q->avail, q->used,
+					     q->used_from_ring };
+
+		if (q->ready &&
+		    vblk_queue_start(m->dev, i, &q->addr, &at,
+				     m->log ? m->log[i] : NULL) != VBLK_OK) {
+			m->status |= VBLK_STATUS_NEEDS_RESET;
+			m->unannounced = true;
+		}
+	}
+	if (m->unannounced) {
+		m->unannounced = false;
+		m->changed++;
+		fx |= VBLK_FX_CHANGED;
+	}
+	return fx;
+}
+
 /* 3.1.1 and 2.1.2: bits only come; all go by a reset. */
 static unsigned write_status(struct vblk_mmio *m, uint32_t v)
 {
@@ -274,6 +316,18 @@ static unsigned write_status(struct vblk_mmio *m, uint32_t v)
 		m->resetting = true;
 		return vblk_mmio_settle(m) ? VBLK_FX_SAVE | VBLK_FX_LINE
 					   : VBLK_FX_SAVE | VBLK_FX_HOLD;
+	}
+	if (frozen(m)) {
+		if (m->suspending || !(v & VBLK_STATUS_DRIVER_OK))
+			return 0;
+		return resume(m);
+	}
+	if (HAS_SUSPEND && (v & VBLK_STATUS_SUSPEND) &&
+	    (m->status & VBLK_STATUS_DRIVER_OK) &&
+	    (vblk_accepted(m->dev) & VBLK_F_SUSPEND)) {
+		/* used buffers are announced first: settled later */
+		m->suspending = true;
+		return VBLK_FX_SAVE;
 	}
 	if (fresh & VBLK_STATUS_FEATURES_OK) {
 		/* VERSION_1 is a must for this transport, 6.2 */
@@ -303,6 +357,14 @@ static unsigned write_features(struct vblk_mmio *m, uint32_t v)
 	return VBLK_FX_SAVE;
 }
 
+/* What more it says, where the driver stands, is not needed. */
+uint32_t vblk_mmio_notified(const struct vblk_mmio *m, uint32_t value)
+{
+	return vblk_accepted(m->dev) & VBLK_F_NOTIFICATION_DATA
+		       ? value & UINT16_MAX
+		       : value;
+}
+
 static unsigned write_register(struct vblk_mmio *m, uint32_t offset,
 			       uint32_t v)
 {
@@ -317,8 +379,9 @@ static unsigned write_register(struct vblk_mmio *m, uint32_t offset,
 	case QUEUE_SEL: m->queue_sel = v; return VBLK_FX_SAVE;
 	case DRIVER_FEATURES: return write_features(m, v);
 	case QUEUE_NOTIFY:
-		/* without NOTIFICATION_DATA the value is a queue number */
-		return vblk_kick(m->dev, v) ? VBLK_FX_KICK : 0u;
+		return vblk_kick(m->dev, vblk_mmio_notified(m, v))
+			       ? VBLK_FX_KICK
+			       : 0u;
 	case INTERRUPT_ACK: acknowledge(m, v); return VBLK_FX_LINE;
 	case STATUS: return write_status(m, v);
 	default: return write_queue(m, offset, v);
@@ -335,7 +398,8 @@ unsigned vblk_mmio_write(struct vblk_mmio *m, uint64_t offset, unsigned size,
 			       ? write_register(m, (uint32_t)offset,
 						(uint32_t)value)
 			       : 0;
-	if (offset >= VBLK_MMIO_BYTES || size > sizeof(b) || m->resetting)
+	if (offset >= VBLK_MMIO_BYTES || size > sizeof(b) || m->resetting ||
+	    frozen(m))
 		return 0;
 	vblk_put(b, value, size);
 	vblk_config_write(m->dev, (uint32_t)offset - CONFIG, b, size);
@@ -361,7 +425,30 @@ unsigned vblk_mmio_waits(const struct vblk_mmio *m)
 
 	for (uint16_t i = 0; i < m->num_queues; i++)
 		n += m->queue[i].stopping | m->queue[i].resetting;
-	return n;
+	return HAS_SUSPEND ? n + m->suspending : n;
+}
+
+/* All queues are stopped, or wait for requests in flight. */
+static VBLK_APART void suspend(struct vblk_mmio *m)
+{
+	bool all = true;
+
+	for (uint16_t i = 0; i < m->num_queues; i++) {
+		struct vblk_mmio_queue *q = &m->queue[i];
+		struct vblk_queue_pos at;
+
+		if (vblk_queue_stop(m->dev, i, &at) != VBLK_OK) {
+			all = false;
+			continue;
+		}
+		q->avail = at.avail;
+		q->used = at.used;
+		q->used_from_ring = at.used_from_ring;
+	}
+	if (!all)
+		return;
+	m->suspending = false;
+	m->status ^= VBLK_STATUS_SUSPEND | VBLK_STATUS_DRIVER_OK;
 }
 
 bool vblk_mmio_settle(struct vblk_mmio *m)
@@ -385,6 +472,10 @@ bool vblk_mmio_settle(struct vblk_mmio *m)
 			continue;
 		}
 		q->ready = q->stopping = q->resetting = false;
+	}
+	if (HAS_SUSPEND && m->suspending) {
+		keep_fault(m);
+		suspend(m);
 	}
 	return done;
 }

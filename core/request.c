@@ -94,6 +94,47 @@ int vblk_chain_add(struct vblk *dev, struct queue *q, struct slot *s,
 	return VBLK_OK;
 }
 
+/* A split table goes by next, 2.7.5.3; a packed one by order, 2.8.8. */
+static void unpack(struct vblk_desc *d)
+{
+	struct vblk_le16 id = d->flags;
+
+	d->flags = d->next; /* where a packed descriptor has them */
+	d->next = id;
+}
+
+/* The table that c->desc names. As vblk_chain_add. */
+int vblk_chain_table(struct vblk *dev, struct queue *q, struct slot *s,
+		     struct chain *c, bool linked)
+{
+	vblk_gpa gpa = vblk_le64_get(c->desc.addr);
+	uint32_t len = vblk_le32_get(c->desc.len);
+	uint32_t count = len / 16u, i = 0;
+
+	if (len % 16u != 0 || count > VBLK_MAX_DESCS || len - 1u > ~gpa)
+		count = 0;
+	for (uint32_t n = 0; n < count && i < count; n++) {
+		uint16_t flags;
+		int r = vblk_mem_snapshot(dev, q, gpa + 16u * i, 16, &c->desc);
+
+		if (r == VBLK_EUNMAPPED)
+			return r;
+		if (!linked)
+			unpack(&c->desc);
+		flags = vblk_le16_get(c->desc.flags);
+		if (r != VBLK_OK || (linked && (flags & VBLK_DESC_INDIRECT)))
+			break;
+		r = vblk_chain_add(dev, q, s, c);
+		if (r != VBLK_OK)
+			return r;
+		if (linked ? !(flags & VBLK_DESC_NEXT) : n + 1u == count)
+			return VBLK_OK;
+		i = linked ? vblk_le16_get(c->desc.next) : n + 1u;
+	}
+	c->broken = linked ? "2.7.5.3.1" : "2.8.8";
+	return VBLK_EGUEST;
+}
+
 /* --- ranges to a request -------------------------------------------------- */
 
 /* 5.2.6: whole sectors, inside the disk; sums cannot wrap. */
@@ -129,7 +170,7 @@ static uint8_t parse_extent(const struct vblk *dev, struct slot *s,
 		return VBLK_S_UNSUPP;
 	if ((dev->cfg.features & VBLK_F_RO) || s->in_bytes != 0 ||
 	    out_bytes != sizeof(struct vblk_extent))
-		return VBLK_S_IOERR;    /* max_discard_seg is 1 */
+		return VBLK_S_IOERR; /* max_discard_seg and the like are 1 */
 	return ANSWER_STORE;
 }
 
@@ -152,6 +193,9 @@ static uint8_t parse_type(const struct vblk *dev, struct slot *s,
 	case VBLK_T_WRITE_ZEROES:
 		return parse_extent(dev, s, c->out_bytes, VBLK_OP_WRITE_ZEROES,
 				    VBLK_F_WRITE_ZEROES);
+	case VBLK_T_SECURE_ERASE:
+		return parse_extent(dev, s, c->out_bytes, VBLK_OP_SECURE_ERASE,
+				    VBLK_F_SECURE_ERASE);
 	default: return VBLK_S_UNSUPP;
 	}
 }
@@ -193,7 +237,9 @@ static uint8_t take_extent(struct vblk *dev, struct queue *q, struct slot *s)
 {
 	bool zeroes = s->req.op == VBLK_OP_WRITE_ZEROES;
 	uint32_t limit = zeroes ? dev->cfg.max_zeroes_sectors
-				: dev->cfg.max_discard_sectors;
+			 : s->req.op == VBLK_OP_DISCARD
+				 ? dev->cfg.max_discard_sectors
+				 : dev->cfg.max_erase_sectors;
 	uint32_t flags, sectors, at = 0;
 	struct vblk_extent e;
 
@@ -263,8 +309,8 @@ static uint64_t put_serial(struct vblk *dev, struct slot *s)
  * used element: the bytes written from the first writable one on (2.7.8.2), so
  * the status byte counts only if all before it was written.
  */
-uint32_t vblk_request_finish(struct vblk *dev, struct queue *q,
-			     struct slot *s, uint8_t status, uint64_t bytes)
+uint32_t vblk_request_finish(struct vblk *dev, struct queue *q, struct slot *s,
+			     uint8_t status, uint64_t bytes)
 {
 	bool in = s->req.op == VBLK_OP_READ; /* as is GET_ID's */
 	uint16_t id = s->region[dev->cfg.segs];

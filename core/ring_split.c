@@ -5,84 +5,9 @@
  * is read once. The ring's regions are held while the queue is attached, so an
  * access inside an area always finds memory.
  */
-#include "bytes.h"
 #include "ring.h"
 
-/* --- the areas ------------------------------------------------------------ */
-
-/* An aligned word never straddles regions: these are 16-aligned. */
-static VBLK_HOT uint8_t *at(struct vblk *dev, struct queue *q,
-			    const struct area *a, uint32_t off, struct mem **m)
-{
-	if (a->host) {
-		*m = a->mem;
-		return a->host + off;
-	}
-	*m = vblk_mem_search(dev, q, a->gpa + off);
-	return host_at(&(*m)->r, a->gpa + off);
-}
-
-static uint16_t avail16(struct vblk *dev, struct queue *q, uint32_t off)
-{
-	struct mem *m;
-	uint8_t *p = at(dev, q, &q->area[AREA_AVAIL], off, &m);
-
-	return vblk_le16_get(vblk_load16((struct vblk_le16 *)(void *)p));
-}
-
-static void used16(struct vblk *dev, struct queue *q, uint32_t off, uint16_t v)
-{
-	struct mem *m;
-	uint8_t *p = at(dev, q, &q->area[AREA_USED], off, &m);
-
-	vblk_store16((struct vblk_le16 *)(void *)p, vblk_le16_make(v));
-	mem_mark(m, p, 2);
-}
-
-static void used32(struct vblk *dev, struct queue *q, uint32_t off, uint32_t v)
-{
-	struct mem *m;
-	uint8_t *p = at(dev, q, &q->area[AREA_USED], off, &m);
-
-	vblk_store32((struct vblk_le32 *)(void *)p, vblk_le32_make(v));
-	mem_mark(m, p, 4);
-}
-
 /* --- available ring to chain ---------------------------------------------- */
-
-static int walk_table(struct vblk *dev, struct queue *q, struct slot *s,
-		      struct chain *c, vblk_gpa gpa, uint32_t len)
-{
-	uint32_t count = len / 16u;
-	uint16_t i = 0;
-
-	if (len % 16u != 0 || count == 0 || count > VBLK_MAX_DESCS ||
-	    len - 1u > ~gpa) {
-		c->broken = "2.7.5.3.1";
-		return 1;
-	}
-	for (uint32_t n = 0; n < count; n++) {
-		uint16_t flags;
-		int r = vblk_mem_snapshot(dev, q, gpa + 16u * i, 16, &c->desc);
-
-		if (r == VBLK_OK) {
-			flags = vblk_le16_get(c->desc.flags);
-			if (flags & VBLK_DESC_INDIRECT)
-				break;
-			r = vblk_chain_add(dev, q, s, c);
-			if (r == VBLK_OK && !(flags & VBLK_DESC_NEXT))
-				return 1;
-			i = vblk_le16_get(c->desc.next);
-		}
-		if (r == VBLK_EUNMAPPED)
-			return r;
-		if (r != VBLK_OK || i >= count)
-			break;
-	}
-	if (!c->broken)
-		c->broken = "2.7.5.3.1";
-	return 1;
-}
 
 static int walk(struct vblk *dev, struct queue *q, struct slot *s,
 		struct chain *c, uint16_t head)
@@ -94,16 +19,17 @@ static int walk(struct vblk *dev, struct queue *q, struct slot *s,
 		uint16_t flags;
 		int r;
 
-		vblk_snapshot(&c->desc,
-			      at(dev, q, &q->area[AREA_DESC], 16u * i, &m), 16);
+		vblk_snapshot(&c->desc, ring_at(dev, q, AREA_DESC, 16u * i, &m),
+			      16);
 		flags = vblk_le16_get(c->desc.flags);
 		if (flags & VBLK_DESC_INDIRECT) {
 			if (!has(dev, VBLK_F_INDIRECT_DESC) ||
 			    (flags & VBLK_DESC_NEXT))
 				break;
-			return walk_table(dev, q, s, c,
-					  vblk_le64_get(c->desc.addr),
-					  vblk_le32_get(c->desc.len));
+			return vblk_chain_table(dev, q, s, c, true) ==
+					       VBLK_EUNMAPPED
+				       ? VBLK_EUNMAPPED
+				       : 1;
 		}
 		r = vblk_chain_add(dev, q, s, c);
 		if (r == VBLK_EUNMAPPED)
@@ -133,7 +59,7 @@ static int next_head(struct vblk *dev, struct queue *q, uint16_t *head)
 		q->replay = 0;
 	}
 	if (q->seen_avail == q->next_avail) {
-		uint16_t idx = avail16(dev, q, VBLK_AVAIL_IDX);
+		uint16_t idx = ring_load16(dev, q, AREA_AVAIL, VBLK_AVAIL_IDX);
 
 		if (idx == q->next_avail)
 			return 0;
@@ -142,9 +68,9 @@ static int next_head(struct vblk *dev, struct queue *q, uint16_t *head)
 		q->seen_avail = idx;
 		vblk_rmb();     /* idx before entries and descriptors */
 	}
-	*head = avail16(dev, q,
-			VBLK_AVAIL_RING +
-				2u * (q->next_avail & (q->size - 1u)));
+	*head = ring_load16(dev, q, AREA_AVAIL,
+			    VBLK_AVAIL_RING +
+				    2u * (q->next_avail & (q->size - 1u)));
 	if (*head >= q->size)
 		return vblk_distrust(dev, q, "2.7.6");
 	if (bit_get(q->taken, *head))
@@ -164,7 +90,7 @@ int vblk_split_fetch(struct vblk *dev, struct queue *q, struct slot *s,
 	return walk(dev, q, s, c, head);
 }
 
-void vblk_split_take(struct queue *q, uint16_t head)
+void vblk_split_take(struct queue *q, struct slot *s)
 {
 	if (log_of(q) && q->replay > 0) {
 		q->replay--;
@@ -172,26 +98,26 @@ void vblk_split_take(struct queue *q, uint16_t head)
 	} else {
 		/* first the log: a crash here fetches the chain again */
 		if (log_of(q))
-			vblk_log_taken(log_of(q), head);
+			vblk_log_taken(q, s->head);
 		q->next_avail++;
 	}
-	bit_set(q->taken, head);
+	bit_set(q->taken, s->head);
 }
 
 /* --- used elements -------------------------------------------------------- */
 
-void vblk_split_put(struct vblk *dev, struct queue *q, uint16_t head,
+void vblk_split_put(struct vblk *dev, struct queue *q, struct slot *s,
 		    uint32_t len)
 {
 	uint32_t off = VBLK_USED_RING + 8u * (q->next_used & (q->size - 1u));
 
-	bit_clear(q->taken, head);
+	bit_clear(q->taken, s->head);
 	if (!q->attached)
 		return;         /* the ring's memory is gone */
-	used32(dev, q, off, head);
-	used32(dev, q, off + 4u, len);
+	ring_store32(dev, q, AREA_USED, off, s->head);
+	ring_store32(dev, q, AREA_USED, off + 4u, len);
 	if (log_of(q))
-		vblk_log_used(log_of(q), head);
+		vblk_log_used(log_of(q), s->head);
 	q->next_used++;
 }
 
@@ -206,19 +132,20 @@ bool vblk_split_publish(struct vblk *dev, struct queue *q)
 	if (old == now)
 		return tell;
 	vblk_wmb();             /* data, status, elements before idx */
-	used16(dev, q, VBLK_USED_IDX, now);
+	ring_store16(dev, q, AREA_USED, VBLK_USED_IDX, now);
 	q->published = now;
 	if (log_of(q))
 		vblk_log_published(q, old, now);
 	vblk_mb();              /* idx before the driver's wish, 2.7.7.2 */
 	if (has(dev, VBLK_F_EVENT_IDX)) {
-		uint16_t event = avail16(dev, q,
-					 VBLK_AVAIL_RING + 2u * q->size);
+		uint16_t event = ring_load16(dev, q, AREA_AVAIL,
+					     VBLK_AVAIL_RING + 2u * q->size);
 
 		return tell ||
 		       (uint16_t)(now - event - 1u) < (uint16_t)(now - old);
 	}
-	return !(avail16(dev, q, VBLK_AVAIL_FLAGS) & VBLK_AVAIL_NO_INTERRUPT) ||
+	return !(ring_load16(dev, q, AREA_AVAIL, VBLK_AVAIL_FLAGS) &
+		 VBLK_AVAIL_NO_INTERRUPT) ||
 	       tell;
 }
 
@@ -231,7 +158,7 @@ void vblk_split_quiet(struct vblk *dev, struct queue *q)
 {
 	if (q->quiet || has(dev, VBLK_F_EVENT_IDX))
 		return;
-	used16(dev, q, VBLK_USED_FLAGS, VBLK_USED_NO_NOTIFY);
+	ring_store16(dev, q, AREA_USED, VBLK_USED_FLAGS, VBLK_USED_NO_NOTIFY);
 	q->quiet = true;
 }
 
@@ -240,12 +167,13 @@ bool vblk_split_arm(struct vblk *dev, struct queue *q)
 	if (q->replay > 0 || q->seen_avail != q->next_avail)
 		return false;
 	if (has(dev, VBLK_F_EVENT_IDX))
-		used16(dev, q, VBLK_USED_RING + 8u * q->size, q->next_avail);
+		ring_store16(dev, q, AREA_USED, VBLK_USED_RING + 8u * q->size,
+			     q->next_avail);
 	else if (q->quiet)
-		used16(dev, q, VBLK_USED_FLAGS, 0);
+		ring_store16(dev, q, AREA_USED, VBLK_USED_FLAGS, 0);
 	q->quiet = false;
 	vblk_mb(); /* our wish before a last look at idx, 2.7.13.4.1 */
-	return avail16(dev, q, VBLK_AVAIL_IDX) == q->next_avail;
+	return ring_load16(dev, q, AREA_AVAIL, VBLK_AVAIL_IDX) == q->next_avail;
 }
 
 int vblk_split_begin(struct vblk *dev, struct queue *q)
@@ -254,19 +182,15 @@ int vblk_split_begin(struct vblk *dev, struct queue *q)
 	int r = VBLK_OK;
 
 	if (again || q->used_from_ring) {
-		struct mem *m;
-		uint8_t *p = at(dev, q, &q->area[AREA_USED], VBLK_USED_IDX, &m);
-
-		q->next_used = vblk_le16_get(
-			vblk_load16((struct vblk_le16 *)(void *)p));
+		q->next_used = ring_load16(dev, q, AREA_USED, VBLK_USED_IDX);
 		q->used_from_ring = false;
 	}
 	if (again)
 		r = vblk_log_recover(dev, q, q->next_used);
 	else if (log_of(q))
-		vblk_log_begin(log_of(q), q->size, q->next_used);
+		vblk_log_begin(q, q->next_used);
 	q->published = q->next_used;
 	q->seen_avail = q->next_avail;
-	used16(dev, q, VBLK_USED_FLAGS, 0);
+	ring_store16(dev, q, AREA_USED, VBLK_USED_FLAGS, 0);
 	return r;
 }

@@ -93,12 +93,15 @@ static void fault(struct vblk_lane *lane, uint16_t queue)
 
 /* --- accesses ------------------------------------------------------------- */
 
-bool vblk_mmio_notifies(const struct vblk_access *a, uint16_t *queue)
+bool vblk_mmio_notifies(const struct vblk_mmio *m,
+			const struct vblk_access *a, uint16_t *queue)
 {
+	uint32_t n = vblk_mmio_notified(m, (uint32_t)a->value);
+
 	if (!a->write || a->offset != QUEUE_NOTIFY || a->size != 4 ||
-	    (uint32_t)a->value > UINT16_MAX)
+	    n > UINT16_MAX)
 		return false;
-	*queue = (uint16_t)a->value;
+	*queue = (uint16_t)n;
 	return true;
 }
 
@@ -193,7 +196,8 @@ static void write(struct vblk_lane *lane, const struct vblk_access *a)
 	unsigned fx = vblk_mmio_write(lane->mmio, a->offset, a->size, a->value);
 
 	if (fx & VBLK_FX_KICK)
-		lane->kicked |= UINT64_C(1) << (uint32_t)a->value &
+		lane->kicked |= UINT64_C(1) << vblk_mmio_notified(
+					lane->mmio, (uint32_t)a->value) &
 				lane->queues;
 	if (fx & VBLK_FX_START)
 		lane->kicked |= lane->queues;
@@ -212,6 +216,8 @@ static void write(struct vblk_lane *lane, const struct vblk_access *a)
 	lane->hal->reply(lane->ctx, a, 0);
 	if (fx & VBLK_FX_LINE)
 		line_fell(lane);
+	if (fx & VBLK_FX_CHANGED)
+		signal(lane, VBLK_SOURCE_CONFIG, true);
 }
 
 static void access(struct vblk_lane *lane, const struct vblk_access *a)
@@ -465,5 +471,7 @@ void vblk_lane_resume(struct vblk_lane *lane)
 	lane->kicked = lane->queues;
 	lane->faulted = 0;
 	settle(lane);
-	signal(lane, VBLK_SOURCE_CONFIG, true);
+	/* a suspended driver is told when it resumes */
+	if (!lane->mmio || vblk_mmio_line(lane->mmio))
+		signal(lane, VBLK_SOURCE_CONFIG, true);
 }

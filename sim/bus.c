@@ -182,6 +182,15 @@ struct vblk_le16 vblk_load16(const struct vblk_le16 *p)
 	return v;
 }
 
+struct vblk_le32 vblk_load32(const struct vblk_le32 *p)
+{
+	struct vblk_le32 v;
+
+	step();
+	load(&v, offset(p, 4), 4);
+	return v;
+}
+
 void vblk_store16(struct vblk_le16 *p, struct vblk_le16 v)
 {
 	step();

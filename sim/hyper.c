@@ -241,7 +241,8 @@ void hyper_start(struct world *w)
 		w->be[i].storage = malloc(w->be[i].storage_size);
 		for (unsigned q = 0; q < w->k.queues; q++)
 			w->kept[i].log[q] = calloc(
-				1, vblk_inflight_size(SIM_QSIZE));
+				1, vblk_inflight_size(SIM_QSIZE,
+						      VBLK_F_RING_PACKED));
 		for (unsigned n = 0; n < w->cuts; n++)
 			w->cut[i][n] = w->low[i] +
 				       BUS_PAGE * ((n + 1u) *
@@ -446,7 +447,8 @@ void hyper_crash(struct world *w)
 		w->kept[i].valid = 0;
 		for (unsigned q = 0; q < w->k.queues; q++)
 			memset(w->kept[i].log[q], 0,
-			       vblk_inflight_size(SIM_QSIZE));
+			       vblk_inflight_size(SIM_QSIZE,
+						  VBLK_F_RING_PACKED));
 	}
 	for (unsigned i = 0; i < w->disks; i++)
 		boot(w, i);

@@ -10,6 +10,7 @@
 #include "vblk/wire.h"
 
 struct vblk_le16 vblk_load16(const struct vblk_le16 *p);
+struct vblk_le32 vblk_load32(const struct vblk_le32 *p);
 void vblk_store16(struct vblk_le16 *p, struct vblk_le16 v);
 void vblk_store32(struct vblk_le32 *p, struct vblk_le32 v);
 void vblk_store8(uint8_t *p, uint8_t v);

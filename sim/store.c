@@ -110,6 +110,7 @@ static void one_sector(struct world *w, unsigned disk, struct op *op)
 		d->dirty[s] = true;
 		break;
 	case VBLK_OP_WRITE_ZEROES:
+	case VBLK_OP_SECURE_ERASE:
 		memset(at, 0, SECTOR);
 		d->dirty[s] = true;
 		break;

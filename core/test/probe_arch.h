@@ -23,6 +23,14 @@ static inline struct vblk_le16 vblk_load16(const struct vblk_le16 *p)
 	return v;
 }
 
+static inline struct vblk_le32 vblk_load32(const struct vblk_le32 *p)
+{
+	struct vblk_le32 v = *p;
+
+	probe(PROBE_LOAD, p, 4);
+	return v;
+}
+
 static inline void vblk_store16(struct vblk_le16 *p, struct vblk_le16 v)
 {
 	probe(PROBE_STORE, p, 2);

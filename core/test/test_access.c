@@ -13,8 +13,10 @@
 #include "../config.c"
 #include "../device.c"
 #include "../inflight.c"
+#include "../inflight_packed.c"
 #include "../mem.c"
 #include "../request.c"
+#include "../ring_packed.c"
 #include "../ring_split.c"
 
 /* and util.c once more, for that copy */

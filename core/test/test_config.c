@@ -76,7 +76,10 @@ START_TEST(config__bad_values)
 			VBLK_F_DISCARD | VBLK_F_WRITE_ZEROES |
 			VBLK_F_INDIRECT_DESC | VBLK_F_EVENT_IDX |
 			VBLK_F_VERSION_1 | VBLK_F_ACCESS_PLATFORM |
-			VBLK_F_ORDER_PLATFORM | VBLK_F_RING_RESET;
+			VBLK_F_ORDER_PLATFORM | VBLK_F_RING_RESET |
+			VBLK_F_SECURE_ERASE | VBLK_F_RING_PACKED |
+			VBLK_F_IN_ORDER | VBLK_F_NOTIFICATION_DATA |
+			VBLK_F_SUSPEND;
 
 		valid = good;
 		valid.features |= UINT64_C(1) << i;
@@ -294,18 +297,18 @@ END_TEST
 START_TEST(spec_5_2_4__any_offset_and_length)
 {
 	struct vblk_config c = full();
-	uint8_t all[60], *b;
+	uint8_t all[72], *b;
 
 	rig_open(&c);
-	vblk_config_read(rig.dev, 0, all, 60);
-	for (uint32_t at = 0; at < 70; at++)
-		for (uint32_t n = 0; n < 70; n++) {
+	vblk_config_read(rig.dev, 0, all, 72);
+	for (uint32_t at = 0; at < 80; at++)
+		for (uint32_t n = 0; n < 80; n++) {
 			b = malloc(n + 1u);     /* exact, for a sanitizer */
 			ck_assert_ptr_nonnull(b);
 			memset(b, 0xee, n + 1u);
 			vblk_config_read(rig.dev, at, b, n);
 			for (uint32_t i = 0; i < n; i++)
-				expect(b[i], at + i < 60 ? all[at + i] : 0);
+				expect(b[i], at + i < 72 ? all[at + i] : 0);
 			expect(b[n], 0xee);
 			free(b);
 		}
@@ -329,7 +332,7 @@ START_TEST(spec_5_2_5__only_writeback_is_writable)
 	expect(vblk_accept(rig.dev, vblk_features(rig.dev)), VBLK_OK);
 	expect(config_field(32, 1), 1); /* 5.2.5.2: FLUSH is there */
 	vblk_config_read(rig.dev, 0, before, 60);
-	for (uint32_t at = 0; at < 70; at++)
+	for (uint32_t at = 0; at < 80; at++)
 		for (uint32_t n = 0; n < 64; n++) {
 			bool hit = at <= 32 && n > 32 - at;
 			uint8_t *b = malloc(n + 1u);

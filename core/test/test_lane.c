@@ -925,19 +925,19 @@ START_TEST(hal__lanes_serve_their_queues)
 	       VBLK_OK);
 	expect(vblk_lane_init(&other, rig.dev, &rig.mm, 2, &full, &hal),
 	       VBLK_OK);
-	expect(vblk_mmio_notifies(&a, &q), true);
+	expect(vblk_mmio_notifies(&rig.mm, &a, &q), true);
 	expect(q, 1);
 	a.value = 0x10000;
-	expect(vblk_mmio_notifies(&a, &q), false);
+	expect(vblk_mmio_notifies(&rig.mm, &a, &q), false);
 	a.value = 1;
 	a.size = 2;
-	expect(vblk_mmio_notifies(&a, &q), false);
+	expect(vblk_mmio_notifies(&rig.mm, &a, &q), false);
 	a.size = 4;
 	a.write = false;
-	expect(vblk_mmio_notifies(&a, &q), false);
+	expect(vblk_mmio_notifies(&rig.mm, &a, &q), false);
 	a.write = true;
 	a.offset = 0x54;
-	expect(vblk_mmio_notifies(&a, &q), false);
+	expect(vblk_mmio_notifies(&rig.mm, &a, &q), false);
 	(void)ask(1, VBLK_T_FLUSH, 0, 0);
 	guest_wr(NOTIFY, 1);            /* not this lane's queue */
 	(void)vblk_lane_drain(&lane);

@@ -389,8 +389,8 @@ static void second_life(const char *sectors, unsigned heads)
 
 START_TEST(life__log_layout)
 {
-	expect(vblk_inflight_size(16), sizeof(log_));
-	expect(vblk_inflight_size(32768), 16 + 32768 * 16);
+	expect(vblk_inflight_size(16, 0), sizeof(log_));
+	expect(vblk_inflight_size(32768, 0), 16 + 32768 * 16);
 	first_life(2);
 	expect(log_.version, 1);
 	expect(log_.size, 16);
@@ -676,9 +676,9 @@ START_TEST(life__stop_keeps_what_was_not_replayed)
 	crash();
 	/* never polled */
 	start_with_log();
-	expect(vblk_inflight_empty(LOG, 16), false);
+	expect(vblk_inflight_empty(LOG, 16, 0), false);
 	expect(vblk_queue_stop(rig.dev, 0, NULL), VBLK_OK);
-	expect(vblk_inflight_empty(LOG, 16), false);
+	expect(vblk_inflight_empty(LOG, 16, 0), false);
 	/* polled in part: sector 0 ends here */
 	start_with_log();
 	expect(vblk_poll(rig.dev, 0, rig.req, 1), 1);
@@ -686,7 +686,7 @@ START_TEST(life__stop_keeps_what_was_not_replayed)
 	done(0, 0, VBLK_S_OK);
 	expect(vblk_queue_stop(rig.dev, 0, NULL), VBLK_OK);
 	second_life("123", 4);
-	expect(vblk_inflight_empty(LOG, 16), true);
+	expect(vblk_inflight_empty(LOG, 16, 0), true);
 	/* where the driver gave up, all is forgotten */
 	first_life(4);
 	expect(poll_queue(0), 4);

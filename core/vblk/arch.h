@@ -34,6 +34,14 @@ static inline struct vblk_le16 vblk_load16(const struct vblk_le16 *p)
 	return v;
 }
 
+static inline struct vblk_le32 vblk_load32(const struct vblk_le32 *p)
+{
+	struct vblk_le32 v;
+
+	v.raw = __atomic_load_n(&p->raw, __ATOMIC_RELAXED);
+	return v;
+}
+
 static inline void vblk_store16(struct vblk_le16 *p, struct vblk_le16 v)
 {
 	__atomic_store_n(&p->raw, v.raw, __ATOMIC_RELAXED);

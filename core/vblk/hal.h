@@ -249,7 +249,8 @@ void vblk_lane_resume(struct vblk_lane *lane);
 bool vblk_lane_stopped(const struct vblk_lane *lane);
 
 /* Is this access a QueueNotify? Then *queue is the number it names. */
-bool vblk_mmio_notifies(const struct vblk_access *access, uint16_t *queue);
+bool vblk_mmio_notifies(const struct vblk_mmio *mmio,
+			const struct vblk_access *access, uint16_t *queue);
 
 #ifdef __cplusplus
 }

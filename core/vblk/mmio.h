@@ -27,7 +27,9 @@ struct vblk_mmio_queue {
 	bool     ready;         /* QueueReady */
 	bool     stopping; /* QueueReady = 0 waits for requests in flight */
 	bool     resetting;     /* QueueReset likewise */
+	bool     used_from_ring; /* of pos */
 	uint32_t raised, acked; /* one writer each: lane, register file */
+	uint16_t avail, used;   /* where a suspended queue stood */
 };
 
 /* Fields are private; vblk_mmio_init fills them. */
@@ -42,17 +44,20 @@ struct vblk_mmio {
 	uint32_t changed, changed_acked;        /* configuration changes */
 	uint32_t fault_acked;
 	uint64_t driver_features;
-	bool     resetting;
+	bool     resetting;     /* Status = 0 waits for requests in flight */
+	bool     suspending;    /* SUSPEND likewise */
+	bool     unannounced;   /* configuration changed while suspended */
 	struct vblk_mmio_queue queue[VBLK_MAX_QUEUES];
 };
 
 /* What a write obliges the caller to do next. */
 enum vblk_effect {
-	VBLK_FX_KICK = 1,       /* poll queue number `value` */
+	VBLK_FX_KICK = 1,       /* poll queue vblk_mmio_notified(value) */
 	VBLK_FX_SAVE = 2, /* control state changed: store it, then answer */
 	VBLK_FX_HOLD = 4, /* answer only when vblk_mmio_settle says true */
 	VBLK_FX_LINE = 8,       /* vblk_mmio_line may have fallen */
-	VBLK_FX_START = 16      /* queues were started: poll them all */
+	VBLK_FX_START = 16,     /* queues were started: poll them all */
+	VBLK_FX_CHANGED = 32    /* a configuration change is to be announced */
 };
 
 /*
@@ -71,21 +76,32 @@ unsigned vblk_mmio_write(struct vblk_mmio *m, uint64_t offset, unsigned size,
 			 uint64_t value);
 
 /*
- * How many resets, QueueReady = 0 and QueueReset wait for requests in flight.
+ * The queue that a value written to QueueNotify names: all of it, or with
+ * NOTIFICATION_DATA its low half (4.2.3.3). vblk_kick judges it.
+ */
+uint32_t vblk_mmio_notified(const struct vblk_mmio *m, uint32_t value);
+
+/*
+ * How many resets, QueueReady = 0, QueueReset and SUSPEND wait for requests in
+ * flight.
  */
 unsigned vblk_mmio_waits(const struct vblk_mmio *m);
 
 /*
- * After completions: finishes resets and queue stops that waited for them.
- * True: none waits any more, answer what was held.
+ * After completions: finishes resets, queue stops and SUSPEND that waited for
+ * them. True: no access waits for its answer any more.
  */
 bool vblk_mmio_settle(struct vblk_mmio *m);
 
 /* vblk_irq said true for queue: set InterruptStatus bit 0. */
 void vblk_mmio_raise(struct vblk_mmio *m, uint16_t queue);
 
-/* After vblk_resize: bump ConfigGeneration, set InterruptStatus bit 1. */
-void vblk_mmio_config_changed(struct vblk_mmio *m);
+/*
+ * After vblk_resize: bump ConfigGeneration, set InterruptStatus bit 1. True:
+ * the driver must be told; else it does not run, or is told when it resumes
+ * (3.4).
+ */
+bool vblk_mmio_config_changed(struct vblk_mmio *m);
 
 /* Is InterruptStatus non-zero? For level-triggered platforms. */
 bool vblk_mmio_line(const struct vblk_mmio *m);

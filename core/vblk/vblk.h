@@ -91,13 +91,17 @@ struct vblk_config {
 	uint64_t capacity;      /* in sectors of 512 bytes */
 	uint64_t features;      /* VBLK_F_ masks to offer; VERSION_1 always is.
 				 * CONFIG_WCE needs FLUSH (5.2.5.2), MQ needs
-				 * num_queues > 1 to be useful. */
+				 * num_queues > 1 to be useful. Some need a
+				 * transport: NOTIFICATION_DATA and SUSPEND
+				 * mmio.h. SECURE_ERASE needs a store. */
 	uint32_t block_size;    /* logical block: power of two, 512..64 KiB;
 				 * 0: 512. A hint: requests count in 512 */
 	uint32_t size_max;      /* bytes in a segment (SIZE_MAX); 0: 1 MiB */
 	uint32_t max_discard_sectors;   /* in one request; 0: 1 GiB */
 	uint32_t max_zeroes_sectors;    /* in one request; 0: 1 GiB */
-	uint32_t discard_align; /* sectors, what the store likes; 0: 1 */
+	uint32_t max_erase_sectors; /* in one SECURE_ERASE; 0: 1 GiB */
+	uint32_t discard_align; /* sectors, what the store likes; 0: 1. Also
+				 * of SECURE_ERASE */
 	uint32_t opt_io_size;   /* logical blocks (TOPOLOGY) */
 	uint16_t min_io_size;   /* logical blocks (TOPOLOGY) */
 	uint8_t  physical_exp;  /* log2 of logical blocks in a physical one */
@@ -244,30 +248,46 @@ void vblk_absent(struct vblk *dev, uint16_t queue);
 
 /* --- transport side: what mmio.h, vhost-user or PCI call ------------------ */
 
-struct vblk_queue_addr {        /* guest-physical, 2.7 */
-	vblk_gpa desc;          /* descriptor table, 16-aligned */
-	vblk_gpa driver;        /* available ring, 2-aligned */
-	vblk_gpa device;        /* used ring, 4-aligned */
-	uint16_t size;          /* entries, power of two, up to queue_size */
+/*
+ * Guest-physical; of a split virtqueue (2.7) and of a packed one (2.8), which
+ * it is once RING_PACKED was accepted.
+ */
+struct vblk_queue_addr {
+	vblk_gpa desc;          /* descriptor table or ring, 16-aligned */
+	vblk_gpa driver;        /* available ring, 2-aligned; or the driver's
+				 * event suppression, 4-aligned */
+	vblk_gpa device;        /* used ring, or the device's event suppression;
+				 * 4-aligned */
+	uint16_t size;          /* entries, up to queue_size; split: a power of
+				 * two */
 };
 
-struct vblk_queue_pos {         /* where to resume; zero when fresh */
-	uint16_t avail, used;   /* free-running indices */
-	bool     used_from_ring; /* ignore used: read used->idx once */
+/*
+ * Where to resume. Split: free-running indices. Packed: index in the ring, and
+ * the wrap counter in bit 15; both 0x8000 when fresh.
+ */
+struct vblk_queue_pos {
+	uint16_t avail, used;
+	bool     used_from_ring; /* ignore used. Split: read used->idx once;
+				  * packed: nothing was in flight */
 };
 
 /*
  * What is in flight, in caller memory that outlives a crash: updated in place,
- * in the order that vhost-user gives for its split-ring log. All zero: fresh.
+ * in the layout and order that vhost-user gives for its logs, of which packed
+ * rings have another than split ones. All zero: fresh. features: those
+ * accepted, of which only RING_PACKED counts; before that is known, those
+ * offered give a size that will do for either.
  */
 struct vblk_inflight;           /* 8-aligned */
-size_t vblk_inflight_size(uint16_t queue_size);
+size_t vblk_inflight_size(uint16_t queue_size, uint64_t features);
 
 /* The driver begins anew: the next start with this log is a fresh one. */
 void vblk_inflight_reset(struct vblk_inflight *log);
 
 /* Nothing is left to replay. The queue is stopped; queue_size: its entries. */
-bool vblk_inflight_empty(const struct vblk_inflight *log, uint16_t queue_size);
+bool vblk_inflight_empty(const struct vblk_inflight *log, uint16_t queue_size,
+			 uint64_t features);
 
 /* 2.2: what is offered, and what the driver took. */
 uint64_t vblk_features(const struct vblk *dev);
@@ -278,8 +298,9 @@ int vblk_accept(struct vblk *dev, uint64_t features)
 	__attribute__((warn_unused_result));
 
 /*
- * EGUEST: size or alignment of these areas break 2.7. One that ends beyond 2^64
- * makes the queue fault when it is first polled.
+ * EGUEST: size or alignment of these areas break 2.7 or 2.8, whichever was
+ * negotiated. One that ends beyond 2^64 makes the queue fault when it is first
+ * polled.
  */
 int vblk_queue_check(const struct vblk *dev, uint16_t queue,
 		     const struct vblk_queue_addr *addr)
@@ -287,12 +308,12 @@ int vblk_queue_check(const struct vblk *dev, uint16_t queue,
 
 /*
  * Serve queue from now on. from: NULL or where to go on. log: NULL or
- * vblk_inflight_size(addr->size) bytes that stay the caller's until the queue
- * stops. A log that was begun says itself where to go on: from is ignored, and
- * what it holds of an earlier life is executed first (vblk_inflight_reset makes
- * it a fresh one). EINVAL: no such queue, or a log in a build without; ESTATE:
- * started already; EGUEST: see vblk_queue_check, or the log is not of this
- * queue. The rings need not be mapped yet.
+ * vblk_inflight_size(addr->size, accepted) bytes that stay the caller's until
+ * the queue stops. A log that was begun says itself where to go on: from is
+ * ignored, and what it holds of an earlier life is executed first
+ * (vblk_inflight_reset makes it a fresh one). EINVAL: no such queue, or a log
+ * in a build without; ESTATE: started already; EGUEST: see vblk_queue_check, the log is not of this queue,
+ * or from is no position in it. The rings need not be mapped yet.
  */
 int vblk_queue_start(struct vblk *dev, uint16_t queue,
 		     const struct vblk_queue_addr *addr,
@@ -328,8 +349,11 @@ bool vblk_kick(struct vblk *dev, uint32_t queue);
 
 enum vblk_op {
 	VBLK_OP_READ, VBLK_OP_WRITE, VBLK_OP_FLUSH, VBLK_OP_DISCARD,
-	VBLK_OP_WRITE_ZEROES
+	VBLK_OP_WRITE_ZEROES, VBLK_OP_SECURE_ERASE
 };
+
+#define VBLK_OPS 6u
+
 
 enum vblk_req_flags {
 	VBLK_REQ_FUA   = 1, /* durable before it is complete (write-through) */
@@ -347,9 +371,8 @@ struct vblk_seg { void *host; uint32_t len; };
 struct vblk_req {
 	uint64_t sector;        /* sector + bytes / 512 <= capacity holds */
 	uint64_t bytes;         /* sum of seg[].len, multiple of 512, for READ
-				 * and WRITE; the extent for DISCARD and
-				 * WRITE_ZEROES, which have no segments; 0 for
-				 * FLUSH */
+				 * and WRITE; 0 for FLUSH; the extent for all
+				 * others, which have no segments */
 	const struct vblk_seg *seg; /* the device's, until vblk_complete */
 	uint16_t num_segs;
 	uint16_t queue;
@@ -426,7 +449,7 @@ int vblk_load(struct vblk *dev, const void *in, size_t size,
 /* --- looking in ----------------------------------------------------------- */
 
 struct vblk_stats {
-	uint64_t requests[5];   /* by enum vblk_op, handed out */
+	uint64_t requests[VBLK_OPS]; /* by enum vblk_op, handed out */
 	uint64_t bytes;         /* of reads and writes handed out */
 	uint64_t completed;     /* heads given back, of any kind */
 	uint64_t errors;        /* completed IOERR */

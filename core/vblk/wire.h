@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the driver and the device agree on, byte for byte: little-endian
- * integers, the split virtqueue (virtio 1.4, 2.7), the block device's request
- * header and configuration space (5.2), feature bits (5.2.3, 6).
+ * integers, the virtqueues (virtio 1.4, 2.7 and 2.8), the block device's
+ * request header and configuration space (5.2), feature bits (5.2.3, 6).
  *
  * A wire integer is a structure of one field, so that `v + 1` on one does not
  * compile; vblk_le16_get and friends are the only way in and out. Written from
@@ -95,6 +95,27 @@ struct vblk_desc {              /* 2.7.5, 16 bytes */
 #define VBLK_USED_RING  4u      /* size entries of 8; then avail_event */
 #define VBLK_USED_NO_NOTIFY 1u
 
+/* --- packed virtqueue, 2.8 ------------------------------------------------ */
+
+struct vblk_packed_desc {       /* 2.8.13, 16 bytes */
+	struct vblk_le64 addr;
+	struct vblk_le32 len;
+	struct vblk_le16 id;    /* of the buffer; in its last descriptor */
+	struct vblk_le16 flags; /* VBLK_DESC_ and these */
+};
+
+#define VBLK_DESC_AVAIL (1u << 7)
+#define VBLK_DESC_USED  (1u << 15)
+#define VBLK_WRAP       0x8000u /* in positions and in events */
+
+/*
+ * Event suppression structure, 2.8.14, as one little-endian word: offset and
+ * wrap counter in the low half, VBLK_EVENT_ in the high one.
+ */
+#define VBLK_EVENT_ENABLE  0u
+#define VBLK_EVENT_DISABLE 1u
+#define VBLK_EVENT_DESC    2u   /* at that descriptor; with EVENT_IDX */
+
 /* --- block requests, 5.2.6 ------------------------------------------------ */
 
 struct vblk_header {            /* device-readable, 16 bytes */
@@ -109,8 +130,9 @@ struct vblk_header {            /* device-readable, 16 bytes */
 #define VBLK_T_GET_ID       8u
 #define VBLK_T_DISCARD      11u
 #define VBLK_T_WRITE_ZEROES 13u
+#define VBLK_T_SECURE_ERASE 14u
 
-struct vblk_extent {            /* of a discard or write zeroes, 16 bytes */
+struct vblk_extent {            /* of these last three, 16 bytes */
 	struct vblk_le64 sector;
 	struct vblk_le32 num_sectors;
 	struct vblk_le32 flags;
@@ -136,10 +158,12 @@ struct vblk_config_space {      /* 5.2.4 */
 	struct vblk_le32 discard_sector_alignment;
 	struct vblk_le32 max_write_zeroes_sectors, max_write_zeroes_seg;
 	uint8_t write_zeroes_may_unmap, unused1[3];
+	struct vblk_le32 max_secure_erase_sectors, max_secure_erase_seg;
+	struct vblk_le32 secure_erase_sector_alignment;
 };
 
 #define VBLK_CFG_WRITEBACK 32u  /* offset of the field a driver may write */
-#define VBLK_CFG_BYTES     60u
+#define VBLK_CFG_BYTES     72u
 
 /* --- features: masks, never bit numbers, 5.2.3 and 6 ---------------------- */
 
@@ -154,12 +178,17 @@ struct vblk_config_space {      /* 5.2.4 */
 #define VBLK_F_MQ              (UINT64_C(1) << 12)
 #define VBLK_F_DISCARD         (UINT64_C(1) << 13)
 #define VBLK_F_WRITE_ZEROES    (UINT64_C(1) << 14)
+#define VBLK_F_SECURE_ERASE    (UINT64_C(1) << 16)
 #define VBLK_F_INDIRECT_DESC   (UINT64_C(1) << 28)
 #define VBLK_F_EVENT_IDX       (UINT64_C(1) << 29)
 #define VBLK_F_VERSION_1       (UINT64_C(1) << 32)
 #define VBLK_F_ACCESS_PLATFORM (UINT64_C(1) << 33)
+#define VBLK_F_RING_PACKED     (UINT64_C(1) << 34)
+#define VBLK_F_IN_ORDER        (UINT64_C(1) << 35)
 #define VBLK_F_ORDER_PLATFORM  (UINT64_C(1) << 36)
+#define VBLK_F_NOTIFICATION_DATA (UINT64_C(1) << 38)
 #define VBLK_F_RING_RESET      (UINT64_C(1) << 40)
+#define VBLK_F_SUSPEND         (UINT64_C(1) << 42)
 
 /* --- device status, 2.1 --------------------------------------------------- */
 
@@ -167,6 +196,7 @@ struct vblk_config_space {      /* 5.2.4 */
 #define VBLK_STATUS_DRIVER      2u
 #define VBLK_STATUS_DRIVER_OK   4u
 #define VBLK_STATUS_FEATURES_OK 8u
+#define VBLK_STATUS_SUSPEND     16u
 #define VBLK_STATUS_NEEDS_RESET 64u
 #define VBLK_STATUS_FAILED      128u
 

@@ -37,8 +37,8 @@ void log_line(enum log_level level, const char *who, const char *format, ...)
 
 	if (!log_wants(level))
 		return;
-	(void)snprintf(line, sizeof(line), "%s: %s%s", program,
-		       who ? who : "", who ? ": " : "");
+	(void)snprintf(line, sizeof(line), "%s: %s%s", program, who ? who : "",
+		       who ? ": " : "");
 	len = strlen(line);
 	va_start(ap, format);
 	(void)vsnprintf(line + len, sizeof(line) - len - 1u, format, ap);

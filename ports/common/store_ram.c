@@ -63,7 +63,8 @@ static struct store_done execute(struct ram *ram, const struct vblk_req *r)
 	case VBLK_OP_FLUSH:
 	case VBLK_OP_DISCARD: /* a hint that costs nothing to ignore */
 		return d;
-	case VBLK_OP_WRITE_ZEROES: memset(at, 0, (size_t)r->bytes); return d;
+	case VBLK_OP_WRITE_ZEROES:
+	case VBLK_OP_SECURE_ERASE: memset(at, 0, (size_t)r->bytes); return d;
 	}
 	d.status = VBLK_S_UNSUPP;
 	return d;

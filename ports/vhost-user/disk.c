@@ -33,6 +33,11 @@ uint64_t disk_features(const struct disk *d)
 	return vblk_features(d->dev) | OF_VHOST;
 }
 
+bool disk_packed(const struct disk *d)
+{
+	return d->features & VBLK_F_RING_PACKED;
+}
+
 static bool translated(const struct disk *d)
 {
 	return d->features & VBLK_F_ACCESS_PLATFORM;
@@ -212,20 +217,21 @@ static void unmap_all(struct disk *d)
 
 /* --- rings ---------------------------------------------------------------- */
 
-uint64_t disk_inflight_stride(uint16_t queue_size)
+uint64_t disk_inflight_stride(uint64_t features, uint16_t queue_size)
 {
-	uint64_t bytes = vblk_inflight_size(queue_size);
+	uint64_t bytes = vblk_inflight_size(queue_size, features);
 
 	return (bytes + LOG_ALIGN - 1u) & ~(uint64_t)(LOG_ALIGN - 1u);
 }
 
 static struct vblk_inflight *log_of(const struct disk *d, uint16_t q)
 {
-	uint64_t stride = disk_inflight_stride(d->inflight_size);
+	uint64_t stride = disk_inflight_stride(d->features, d->inflight_size);
 
 	if (!d->inflight.at || q >= d->inflight_queues ||
-	    d->ring[q].size > d->inflight_size)
-		return NULL;
+	    d->ring[q].size > d->inflight_size ||
+	    (q + 1u) * stride > d->inflight.size)
+		return NULL; /* the last: made for the other kind of ring */
 	return (void *)(d->inflight.at + q * stride);
 }
 
@@ -254,8 +260,10 @@ static bool ring_addr(const struct disk *d, const struct ring *r,
 	if (translated(d))
 		return true;
 	desc = memory_user(&d->memory, a->desc, 16u * r->size);
-	avail = memory_user(&d->memory, a->avail, 6u + 2u * r->size);
-	used = memory_user(&d->memory, a->used, 6u + 8u * r->size);
+	avail = memory_user(&d->memory, a->avail,
+			    disk_packed(d) ? 4u : 6u + 2u * r->size);
+	used = memory_user(&d->memory, a->used,
+			   disk_packed(d) ? 4u : 6u + 8u * r->size);
 	if (!desc || !avail || !used)
 		return false;
 	out->desc = desc->gpa + (a->desc - desc->user);
@@ -297,8 +305,9 @@ static void tell_unlogged(struct disk *d, uint16_t q)
 static bool ring_start(struct disk *d, uint16_t q)
 {
 	struct ring *r = &d->ring[q];
-	struct vblk_queue_pos from = { .avail = r->base,
-				       .used_from_ring = true };
+	struct vblk_queue_pos from = { .avail = (uint16_t)r->base,
+				       .used = (uint16_t)(r->base >> 16),
+				       .used_from_ring = !disk_packed(d) };
 	struct vblk_queue_addr addr;
 
 	if (!ring_addr(d, r, &addr)) {
@@ -313,8 +322,8 @@ static bool ring_start(struct disk *d, uint16_t q)
 		return true;
 	}
 	ring_fault(d, q,
-		   "its size or alignment breaks virtio 1.4, 2.7, or "
-		   "its in-flight log is of another queue");
+		   "its size, alignment or base breaks virtio 1.4, 2.7 or "
+		   "2.8, or its in-flight log is of another queue");
 	return false;
 }
 
@@ -427,18 +436,21 @@ void ring_exchange(int *fd, int to)
 
 /* --- the front end's wishes ----------------------------------------------- */
 
-uint16_t disk_stop_ring(struct disk *d, uint16_t q)
+uint32_t disk_stop_ring(struct disk *d, uint16_t q)
 {
 	struct ring *r = &d->ring[q];
-	uint16_t at = r->has_pos ? r->pos.avail : r->base;
+	uint32_t at = r->has_pos ? r->pos.avail : r->base;
 	struct vblk_inflight *log = log_of(d, q);
 
 	/*
 	 * All is given back: whoever starts it says where. What was stopped
 	 * before it replayed everything stays for the next start.
 	 */
-	if (log && r->has_pos && vblk_inflight_empty(log, (uint16_t)r->size))
+	if (log && r->has_pos &&
+	    vblk_inflight_empty(log, (uint16_t)r->size, d->features))
 		vblk_inflight_reset(log);
+	if (r->has_pos && disk_packed(d))
+		at |= (uint32_t)r->pos.used << 16;
 	r->started = false;
 	r->faulted = false;
 	r->has_pos = false;

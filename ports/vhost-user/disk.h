@@ -26,7 +26,8 @@ struct ring {                   /* a queue, as the front end describes it */
 	uint32_t size;
 	struct msg_vring_addr addr;
 	bool     has_addr;
-	uint16_t base;          /* where it begins if pos is unknown */
+	uint32_t base;          /* where it begins if pos is unknown: of a
+				 * packed ring used in the high half */
 	bool     has_pos;
 	struct vblk_queue_pos pos;
 	int      kick, call, err; /* ours; -1: none */
@@ -87,8 +88,11 @@ void disk_go(struct disk *d);
 uint64_t disk_features(const struct disk *d);
 bool disk_accept(struct disk *d, uint64_t features);
 
+/* The rings are packed ones, 2.8. */
+bool disk_packed(const struct disk *d);
+
 /* GET_VRING_BASE: the ring stops; where it stood. Paused. */
-uint16_t disk_stop_ring(struct disk *d, uint16_t queue);
+uint32_t disk_stop_ring(struct disk *d, uint16_t queue);
 
 /* The driver begins anew. Paused. */
 void disk_reset(struct disk *d);
@@ -106,7 +110,7 @@ void disk_translated(struct disk *d, bool refused);
 void ring_exchange(int *fd, int to);
 
 /* Bytes of a queue's part of the shared in-flight region. */
-uint64_t disk_inflight_stride(uint16_t queue_size);
+uint64_t disk_inflight_stride(uint64_t features, uint16_t queue_size);
 
 /* After event: memory was lost, a queue faulted. True: newly needs a reset. */
 bool disk_attend(struct disk *d);

@@ -231,12 +231,12 @@ static enum outcome set_vring_base(struct session *s, struct message *m,
 
 	if (!r)
 		return REFUSED;
-	if (m->body.state.num > UINT16_MAX) {
+	if (m->body.state.num > UINT16_MAX && !disk_packed(s->disk)) {
 		*why = "its base is not an index of a split ring";
 		return REFUSED;
 	}
 	disk_pause(s->disk);
-	r->base = (uint16_t)m->body.state.num;
+	r->base = m->body.state.num;
 	r->has_pos = false;
 	return DONE;
 }
@@ -449,7 +449,9 @@ static enum outcome get_inflight_fd(struct session *s, struct message *m,
 		return REFUSED;
 	}
 	f->offset = 0;
-	f->size = f->num_queues * disk_inflight_stride(f->queue_size);
+	/* before features are accepted it has room for either ring's log */
+	f->size = f->num_queues *
+		  disk_inflight_stride(disk_features(s->disk), f->queue_size);
 	fd = memfd_create("vblk-inflight", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0 || ftruncate(fd, (off_t)f->size) ||
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW)) {
@@ -470,7 +472,8 @@ static enum outcome set_inflight_fd(struct session *s, struct message *m,
 	struct shared map;
 
 	if (f->num_queues == 0 || f->queue_size == 0 || f->offset % 8u ||
-	    f->size < f->num_queues * disk_inflight_stride(f->queue_size)) {
+	    f->size < f->num_queues * disk_inflight_stride(d->features,
+							   f->queue_size)) {
 		*why = "its size does not suffice for its queues";
 		return REFUSED;
 	}

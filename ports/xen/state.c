@@ -23,7 +23,11 @@ struct state_file {
 
 static size_t log_bytes(const struct state_shape *shape)
 {
-	return (vblk_inflight_size((uint16_t)shape->queue_size) + 7u) / 8u * 8u;
+	/* enough for either ring */
+	return (vblk_inflight_size((uint16_t)shape->queue_size,
+				   VBLK_F_RING_PACKED) +
+		7u) /
+	       8u * 8u;
 }
 
 static size_t file_bytes(const struct state_shape *shape)

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The in-flight log of a packed ring. Entries are linked: those of a chain from
+ * its head on, and the free ones. Where false comes back, the log was tampered
+ * with.
+ */
+#ifndef VBLK_INFLIGHT_PACKED_H
+#define VBLK_INFLIGHT_PACKED_H
+
+#include "dev.h"
+
+/* Empty, and stands where the queue does. */
+void vblk_plog_begin(struct queue *q);
+
+/*
+ * After a crash: q->out, q->replay. shown: the driver has seen the batch that
+ * was being published.
+ */
+bool vblk_plog_recover(struct queue *q, bool shown);
+
+/* The position of the next used descriptor; now, or before that batch. */
+uint16_t vblk_plog_used(const struct queue *q, bool now);
+
+/* The entry that the next chain's head will have. */
+uint16_t vblk_plog_free(const struct queue *q);
+
+/* Keeps descriptor n (from 1) of the chain of s in *entry, and steps on. */
+bool vblk_plog_note(struct queue *q, const struct slot *s, uint16_t *entry,
+		    uint32_t n, const struct vblk_packed_desc *d);
+void vblk_plog_taken(struct queue *q, uint16_t head);
+
+/* To execute again: the next descriptor, and how many there are. */
+bool vblk_plog_read(const struct queue *q, uint16_t *entry,
+		    struct vblk_packed_desc *d);
+uint16_t vblk_plog_length(const struct queue *q, uint16_t head);
+
+/* first: of a batch. publish before the driver sees it, published after. */
+void vblk_plog_put(struct queue *q, uint16_t head, bool first);
+void vblk_plog_publish(struct queue *q);
+void vblk_plog_published(struct queue *q);
+
+#endif

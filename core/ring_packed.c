@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The packed virtqueue, virtio 1.4, 2.8: descriptor ring to private chain, and
+ * used descriptors back into the same ring. A position is an index with the
+ * wrap counter in bit 15; from next_used to next_avail the q->out descriptors
+ * are ours. The flags of a chain's first descriptor are read once and decide;
+ * what is read of a descriptor afterwards goes into a private copy.
+ *
+ * Used descriptors of a batch are written behind the first one's old flags, so
+ * that the driver sees none until publish writes those.
+ */
+#include "inflight_packed.h"
+#include "ring.h"
+
+#define AVAIL_USED (VBLK_DESC_AVAIL | VBLK_DESC_USED)
+#define LEN_AT 8u
+#define ID_AT 12u
+#define FLAGS_AT 14u
+
+/* --- positions ------------------------------------------------------------ */
+
+static uint16_t index_of(uint16_t pos)
+{
+	return pos & (VBLK_WRAP - 1u);
+}
+
+static uint16_t ahead(const struct queue *q, uint16_t pos, uint32_t n)
+{
+	uint32_t i = index_of(pos) + n;
+	uint32_t wrap = pos & VBLK_WRAP;
+
+	if (i >= q->size) {
+		i -= q->size;
+		wrap ^= VBLK_WRAP;
+	}
+	return (uint16_t)(i | wrap);
+}
+
+/* Descriptors from one position on to another; more than size: nonsense. */
+static uint32_t between(const struct queue *q, uint16_t from, uint16_t to)
+{
+	uint32_t lap = (from ^ to) & VBLK_WRAP ? q->size : 0;
+
+	return lap + index_of(to) - index_of(from);
+}
+
+/* What the driver's flags are when a descriptor there is available, 2.8.1. */
+static uint16_t fresh_at(uint16_t pos)
+{
+	return pos & VBLK_WRAP ? VBLK_DESC_AVAIL : VBLK_DESC_USED;
+}
+
+bool vblk_packed_valid(const struct queue *q)
+{
+	return index_of(q->next_used) < q->size &&
+	       index_of(q->next_avail) < q->size &&
+	       between(q, q->next_used, q->next_avail) <= q->size;
+}
+
+/* --- descriptor ring to chain --------------------------------------------- */
+
+static uint16_t flags_at(struct vblk *dev, struct queue *q, uint16_t pos)
+{
+	return ring_load16(dev, q, AREA_DESC, 16u * index_of(pos) + FLAGS_AT);
+}
+
+static bool available(uint16_t flags, uint16_t pos)
+{
+	return (flags & AVAIL_USED) == fresh_at(pos);
+}
+
+/* Where the descriptors of a chain come from. */
+struct source {
+	uint16_t at;            /* position, or entry of the log */
+	uint16_t flags;         /* of the first */
+	uint16_t entry;         /* of the log, that a copy is kept in */
+	uint32_t most;
+	bool     replay;
+};
+
+/* flags: those of a chain's first descriptor, which were read already. */
+static void first_desc(struct vblk *dev, struct queue *q, uint16_t pos,
+		       uint16_t flags, struct vblk_packed_desc *d)
+{
+	struct mem *m;
+	uint8_t *p = ring_at(dev, q, AREA_DESC, 16u * index_of(pos), &m);
+
+	vblk_snapshot(&d->addr, p, 8);
+	d->len = vblk_load32((struct vblk_le32 *)(void *)(p + LEN_AT));
+	d->id = vblk_load16((struct vblk_le16 *)(void *)(p + ID_AT));
+	d->flags = vblk_le16_make(flags);
+}
+
+/* The n-th of the chain. False: the log was tampered with. */
+static bool next_desc(struct vblk *dev, struct queue *q, struct source *from,
+		      uint32_t n, struct vblk_packed_desc *d)
+{
+	struct mem *m;
+
+	if (from->replay)
+		return vblk_plog_read(q, &from->at, d);
+	if (n == 1)
+		first_desc(dev, q, from->at, from->flags, d);
+	else
+		vblk_snapshot(d,
+			      ring_at(dev, q, AREA_DESC,
+				      16u * index_of(from->at), &m),
+			      16);
+	from->at = ahead(q, from->at, 1);
+	return true;
+}
+
+/*
+ * Every descriptor up to the last, which has the buffer's id, also of a chain
+ * that is broken: where the next one begins is known only by walking.
+ */
+static int walk_ring(struct vblk *dev, struct queue *q, struct slot *s,
+		struct chain *c, struct source *from)
+{
+	for (uint32_t n = 1; n <= from->most; n++) {
+		struct vblk_packed_desc d;
+		uint16_t flags;
+		int r = VBLK_OK;
+
+		if (!next_desc(dev, q, from, n, &d))
+			break;
+		flags = vblk_le16_get(d.flags);
+		if (log_of(q) && !from->replay &&
+		    !vblk_plog_note(q, s, &from->entry, n, &d))
+			break;
+		c->desc.addr = d.addr;
+		c->desc.len = d.len;
+		c->desc.flags = d.flags;
+		if (c->broken)
+			; /* on to its end */
+		else if (!(flags & VBLK_DESC_INDIRECT))
+			r = vblk_chain_add(dev, q, s, c);
+		else if (!has(dev, VBLK_F_INDIRECT_DESC) || n > 1 ||
+			 (flags & VBLK_DESC_NEXT))
+			c->broken = "2.8.8";
+		else
+			r = vblk_chain_table(dev, q, s, c, false);
+		if (r == VBLK_EUNMAPPED)
+			return r;
+		if (flags & VBLK_DESC_NEXT)
+			continue;
+		s->head = vblk_le16_get(d.id);
+		s->descs = (uint16_t)n;
+		return 1;
+	}
+	return vblk_distrust(dev, q, "2.8.6");
+}
+
+int vblk_packed_fetch(struct vblk *dev, struct queue *q, struct slot *s,
+		      struct chain *c)
+{
+	struct source from = { q->next_avail, 0, 0, q->size - q->out, false };
+
+	if (log_of(q) && q->replay > 0) {
+		uint64_t after = q->replay_after;
+
+		from.at = vblk_log_next(q, &after);
+		from.replay = from.at != VBLK_NONE;
+		if (!from.replay)
+			return vblk_distrust(dev, q, "2.8");
+		s->entry = from.at;
+		from.most = vblk_plog_length(q, from.at);
+	} else {
+		if (from.most == 0)
+			return 0; /* all are ours: no driver may lap us */
+		from.flags = flags_at(dev, q, from.at);
+		if (!available(from.flags, from.at))
+			return 0;
+		vblk_rmb(); /* flags before the rest, 2.8.21.1 */
+		if (log_of(q))
+			from.entry = s->entry = vblk_plog_free(q);
+	}
+	vblk_chain_begin(s, c, 0);
+	return walk_ring(dev, q, s, c, &from);
+}
+
+void vblk_packed_take(struct queue *q, struct slot *s)
+{
+	if (log_of(q) && q->replay > 0) {
+		q->replay--;
+		(void)vblk_log_next(q, &q->replay_after);
+		return;
+	}
+	/* first the log: a crash here fetches the chain again */
+	if (log_of(q))
+		vblk_plog_taken(q, s->entry);
+	q->next_avail = ahead(q, q->next_avail, s->descs);
+	q->out = (uint16_t)(q->out + s->descs);
+}
+
+/* --- used descriptors ----------------------------------------------------- */
+
+void vblk_packed_put(struct vblk *dev, struct queue *q, struct slot *s,
+		     uint32_t len)
+{
+	uint16_t pos = q->next_used;
+	uint32_t off = 16u * index_of(pos);
+
+	if (!q->attached)
+		return; /* the ring's memory is gone */
+	ring_store32(dev, q, AREA_DESC, off + LEN_AT, len);
+	ring_store16(dev, q, AREA_DESC, off + ID_AT, s->head);
+	if (pos == q->published)
+		q->wrote = len > 0; /* its flags show the batch: publish */
+	else
+		ring_store16(dev, q, AREA_DESC, off + FLAGS_AT,
+			     (uint16_t)((pos & VBLK_WRAP ? AVAIL_USED : 0u) |
+					(len > 0 ? VBLK_DESC_WRITE : 0u)));
+	if (log_of(q))
+		vblk_plog_put(q, s->entry, pos == q->published);
+	q->next_used = ahead(q, pos, s->descs);
+	q->out = (uint16_t)(q->out - s->descs);
+}
+
+/* 2.8.10: did the n descriptors before next_used pass the driver's event? */
+static bool wanted(struct vblk *dev, struct queue *q, uint32_t n)
+{
+	struct mem *m;
+	uint8_t *p = ring_at(dev, q, AREA_AVAIL, 0, &m);
+	uint32_t v = vblk_le32_get(vblk_load32((struct vblk_le32 *)(void *)p));
+	uint32_t flags = v >> 16 & 3u, after;
+
+	if (flags != VBLK_EVENT_DESC || !has(dev, VBLK_F_EVENT_IDX))
+		return flags != VBLK_EVENT_DISABLE;
+	/* how far next_used is past it, at most one lap */
+	after = between(q, (uint16_t)v, q->next_used);
+	return after - 1u < n;
+}
+
+bool vblk_packed_publish(struct vblk *dev, struct queue *q)
+{
+	uint16_t old = q->published;
+	bool tell = q->tell;
+
+	if (!q->attached)
+		return false;
+	q->tell = false;
+	if (old == q->next_used)
+		return tell;
+	if (log_of(q))
+		vblk_plog_publish(q);
+	vblk_wmb(); /* data, status, descriptors before flags */
+	ring_store16(dev, q, AREA_DESC, 16u * index_of(old) + FLAGS_AT,
+		     (uint16_t)((old & VBLK_WRAP ? AVAIL_USED : 0u) |
+				(q->wrote ? VBLK_DESC_WRITE : 0u)));
+	q->published = q->next_used;
+	if (log_of(q))
+		vblk_plog_published(q);
+	vblk_mb(); /* flags before the driver's wish, 2.8.21.3.1 */
+	return wanted(dev, q, between(q, old, q->next_used)) || tell;
+}
+
+/* --- notifications -------------------------------------------------------- */
+
+static void wish(struct vblk *dev, struct queue *q, uint32_t flags,
+		 uint16_t pos)
+{
+	ring_store32(dev, q, AREA_USED, 0, flags << 16 | pos);
+}
+
+/* With EVENT_IDX a stale descriptor event does the same. */
+void vblk_packed_quiet(struct vblk *dev, struct queue *q)
+{
+	if (q->quiet || has(dev, VBLK_F_EVENT_IDX))
+		return;
+	wish(dev, q, VBLK_EVENT_DISABLE, 0);
+	q->quiet = true;
+}
+
+static bool something(struct vblk *dev, struct queue *q)
+{
+	return q->out < q->size &&
+	       available(flags_at(dev, q, q->next_avail), q->next_avail);
+}
+
+bool vblk_packed_arm(struct vblk *dev, struct queue *q)
+{
+	if (q->replay > 0 || something(dev, q))
+		return false;
+	if (has(dev, VBLK_F_EVENT_IDX))
+		wish(dev, q, VBLK_EVENT_DESC, q->next_avail);
+	else if (q->quiet)
+		wish(dev, q, VBLK_EVENT_ENABLE, 0);
+	q->quiet = false;
+	vblk_mb(); /* our wish before a last look, 2.8.10 */
+	return !something(dev, q);
+}
+
+/* --- the beginning -------------------------------------------------------- */
+
+/*
+ * The last life wrote used descriptors that it did not publish: the driver must
+ * not find them when it gets there, since their chains are executed again.
+ */
+static void unwrite(struct vblk *dev, struct queue *q)
+{
+	uint16_t pos = q->next_used;
+
+	for (uint32_t i = 0; i < q->out; i++, pos = ahead(q, pos, 1))
+		ring_store16(dev, q, AREA_DESC, 16u * index_of(pos) + FLAGS_AT,
+			     fresh_at(pos));
+}
+
+int vblk_packed_begin(struct vblk *dev, struct queue *q)
+{
+	wish(dev, q, VBLK_EVENT_ENABLE, 0);
+	if (q->used_from_ring)
+		q->next_used = q->next_avail; /* the ring does not tell */
+	q->used_from_ring = false;
+	if (log_of(q) && !vblk_log_fresh(q->log)) {
+		uint16_t old = vblk_plog_used(q, false);
+
+		/* was the batch of the crash shown to the driver? */
+		if (index_of(old) >= q->size ||
+		    !vblk_plog_recover(q,
+				       !available(flags_at(dev, q, old), old)))
+			return vblk_distrust(dev, q, "2.8");
+		q->next_used = vblk_plog_used(q, true);
+		if (index_of(q->next_used) >= q->size)
+			return vblk_distrust(dev, q, "2.8");
+		q->next_avail = ahead(q, q->next_used, q->out);
+		unwrite(dev, q);
+	} else {
+		q->out = (uint16_t)between(q, q->next_used, q->next_avail);
+		if (log_of(q))
+			vblk_plog_begin(q);
+	}
+	q->published = q->next_used;
+	return VBLK_OK;
+}
