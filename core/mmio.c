@@ -437,6 +437,8 @@ static VBLK_APART void suspend(struct vblk_mmio *m)
 		struct vblk_mmio_queue *q = &m->queue[i];
 		struct vblk_queue_pos at;
 
+		if (!vblk_queue_started(m->dev, i))
+			continue;       /* stands where it stood */
 		if (vblk_queue_stop(m->dev, i, &at) != VBLK_OK) {
 			all = false;
 			continue;

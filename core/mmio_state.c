@@ -87,7 +87,10 @@ static bool consistent(const struct vblk_mmio *m)
 	for (uint16_t i = 0; i < m->num_queues; i++) {
 		const struct vblk_mmio_queue *q = &m->queue[i];
 
-		if ((ok && q->ready) != vblk_queue_started(m->dev, i) ||
+		bool started = vblk_queue_started(m->dev, i);
+
+		if ((started && !(ok && q->ready)) ||
+		    (ok && q->ready && !started && !m->suspending) ||
 		    (q->resetting && !q->ready) ||
 		    (q->ready &&
 		     vblk_queue_check(m->dev, i, &q->addr) != VBLK_OK))
