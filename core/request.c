@@ -183,6 +183,7 @@ static uint8_t parse_type(const struct vblk *dev, struct slot *s,
 	case VBLK_T_FLUSH:
 		s->req.op = VBLK_OP_FLUSH;
 		s->num_ranges = 0; /* has no data; what is there is not ours */
+		s->req.sector = 0;
 		s->req.bytes = 0;
 		return ANSWER_STORE;
 	case VBLK_T_GET_ID:

@@ -355,7 +355,7 @@ START_TEST(life__blob_that_is_half_suspended)
 	up_with_logs();
 	to_sleep();
 	n = vblk_mmio_save(&rig.mm, blob, sizeof(blob));
-	blob[48 + 2 * 32 + 8 + 5] ^= 4; /* bit 42 of what was accepted */
+	blob[48 + 2 * 32 + 8 + 5] ^= 8; /* bit 43 of what was accepted */
 	logged_device();
 	expect(vblk_mmio_load(&rig.mm, blob, (size_t)n), VBLK_EINVAL);
 }

@@ -188,7 +188,7 @@ struct vblk_config_space {      /* 5.2.4 */
 #define VBLK_F_ORDER_PLATFORM  (UINT64_C(1) << 36)
 #define VBLK_F_NOTIFICATION_DATA (UINT64_C(1) << 38)
 #define VBLK_F_RING_RESET      (UINT64_C(1) << 40)
-#define VBLK_F_SUSPEND         (UINT64_C(1) << 42)
+#define VBLK_F_SUSPEND         (UINT64_C(1) << 43)
 
 /* --- device status, 2.1 --------------------------------------------------- */
 
