@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The tests, and how one is run. A program that has a struct dut needs nothing
+ * else:
+ *
+ *	struct suite *s = memory of suite_bytes(), aligned to 16;
+ *	for (i = 0; i < suite_tests; i++) {
+ *		suite_run(s, &dut, suite_test[i], &result);
+ *		... print result ...
+ *	}
+ *
+ * suite_run opens the device first and leaves it reset. It never hangs as long
+ * as the operations of the dut do not. Freestanding, like dut.h.
+ */
+#ifndef SUITE_H
+#define SUITE_H
+
+#include "dut.h"
+
+#define SUITE_WHY 240u          /* bytes, with the end */
+
+enum suite_level {
+	SUITE_MUST,
+	SUITE_SHOULD,
+	SUITE_MAY,
+	SUITE_POLICY            /* ours: spec/trust.md */
+};
+
+enum suite_verdict {
+	SUITE_PASS,
+	SUITE_FAIL,
+	SUITE_SKIP              /* not applicable, and why */
+};
+
+struct suite;
+
+struct suite_test {
+	const char *name;       /* "split.used_len", unique */
+	const char *statements; /* "SPLITRING-D011 SPLITRING-D012" */
+	const char *words;      /* what is expected, in a few words of ours */
+	enum suite_level level;
+	uint32_t can;           /* DUT_ bits without which it cannot run */
+	uint64_t features;      /* that must be offered */
+	uint32_t flags;         /* SUITE_ bits */
+	void (*run)(struct suite *s);
+};
+
+#define SUITE_SPLIT    (1u << 0) /* run on a split ring */
+#define SUITE_PACKED   (1u << 1) /* run on a packed ring */
+#define SUITE_WRITABLE (1u << 2) /* not for a read-only disk */
+
+struct suite_result {
+	enum suite_verdict verdict;
+	char why[SUITE_WHY];    /* of a failure or a skip */
+};
+
+extern const struct suite_test *const suite_test[];
+extern const uint32_t suite_tests;
+
+size_t suite_bytes(void);
+
+void suite_run(struct suite *s, struct dut *d, const struct suite_test *t,
+	       struct suite_result *r);
+
+const char *suite_level_name(enum suite_level l);
+
+#endif
