@@ -60,6 +60,15 @@ static inline uint64_t le64(uint64_t v)
 #define VIRTIO_F_EVENT_IDX       VIRTIO_BIT(29)
 #define VIRTIO_F_VERSION_1       VIRTIO_BIT(32)
 #define VIRTIO_F_ACCESS_PLATFORM VIRTIO_BIT(33)
+#define VIRTIO_F_RING_PACKED     VIRTIO_BIT(34)
+#define VIRTIO_F_IN_ORDER        VIRTIO_BIT(35)
+#define VIRTIO_F_ORDER_PLATFORM  VIRTIO_BIT(36)
+#define VIRTIO_F_SR_IOV          VIRTIO_BIT(37)
+#define VIRTIO_F_NOTIFY_DATA     VIRTIO_BIT(38)
+#define VIRTIO_F_NOTIF_CONFIG    VIRTIO_BIT(39)
+#define VIRTIO_F_RING_RESET      VIRTIO_BIT(40)
+#define VIRTIO_F_ADMIN_VQ        VIRTIO_BIT(41)
+#define VIRTIO_F_SUSPEND         VIRTIO_BIT(43)
 
 /* --- device status, 2.1 --------------------------------------------------- */
 
@@ -67,6 +76,9 @@ static inline uint64_t le64(uint64_t v)
 #define VIRTIO_S_DRIVER      2u
 #define VIRTIO_S_DRIVER_OK   4u
 #define VIRTIO_S_FEATURES_OK 8u
+#define VIRTIO_S_SUSPEND     16u
+#define VIRTIO_S_NEEDS_RESET 64u
+#define VIRTIO_S_FAILED      128u
 
 /* --- split virtqueue, 2.7 ------------------------------------------------- */
 
@@ -87,6 +99,28 @@ struct virtio_desc {            /* 2.7.5; fields are little-endian */
 #define AVAIL_BYTES(size) (6u + 2u * (size))    /* with used_event */
 #define USED_BYTES(size)  (6u + 8u * (size))    /* with avail_event */
 
+/* --- packed virtqueue, 2.8 ------------------------------------------------ */
+
+struct virtio_pdesc {           /* 2.8.13; fields are little-endian */
+	uint64_t addr;
+	uint32_t len;
+	uint16_t id;
+	uint16_t flags;         /* DESC_ as above, and */
+};
+
+#define PDESC_AVAIL 0x80u
+#define PDESC_USED  0x8000u
+
+struct virtio_pevent {          /* 2.8.14, little-endian */
+	uint16_t off_wrap;      /* offset, and the wrap counter as bit 15 */
+	uint16_t flags;
+};
+
+#define PEVENT_ENABLE  0u
+#define PEVENT_DISABLE 1u
+#define PEVENT_DESC    2u       /* with EVENT_IDX: when off_wrap is reached */
+#define PEVENT_WRAP    0x8000u
+
 /* --- block requests, 5.2.6 ------------------------------------------------ */
 
 struct blk_header {             /* little-endian */
@@ -105,8 +139,17 @@ struct blk_extent {             /* of discard and write zeroes; little-endian */
 #define BLK_T_OUT          1u
 #define BLK_T_FLUSH        4u
 #define BLK_T_GET_ID       8u
+#define BLK_T_GET_LIFETIME 10u
 #define BLK_T_DISCARD      11u
 #define BLK_T_WRITE_ZEROES 13u
+#define BLK_T_SECURE_ERASE 14u
+#define BLK_T_ZONE_APPEND    15u
+#define BLK_T_ZONE_REPORT    16u
+#define BLK_T_ZONE_OPEN      18u
+#define BLK_T_ZONE_CLOSE     20u
+#define BLK_T_ZONE_FINISH    22u
+#define BLK_T_ZONE_RESET     24u
+#define BLK_T_ZONE_RESET_ALL 26u
 
 #define BLK_S_OK     0u
 #define BLK_S_IOERR  1u

@@ -4,8 +4,8 @@
  * else:
  *
  *	struct suite *s = memory of suite_bytes(), aligned to 16;
- *	for (i = 0; i < suite_tests; i++) {
- *		suite_run(s, &dut, suite_test[i], &result);
+ *	for (i = 0; (t = suite_test(i)) != NULL; i++) {
+ *		suite_run(s, &dut, t, &result);
  *		... print result ...
  *	}
  *
@@ -45,8 +45,8 @@ struct suite_test {
 	void (*run)(struct suite *s);
 };
 
-#define SUITE_SPLIT    (1u << 0) /* run on a split ring */
-#define SUITE_PACKED   (1u << 1) /* run on a packed ring */
+#define SUITE_SPLIT    (1u << 0) /* run on a split ring; with both flags */
+#define SUITE_PACKED   (1u << 1) /* on each that is offered, one by one */
 #define SUITE_WRITABLE (1u << 2) /* not for a read-only disk */
 
 struct suite_result {
@@ -54,8 +54,8 @@ struct suite_result {
 	char why[SUITE_WHY];    /* of a failure or a skip */
 };
 
-extern const struct suite_test *const suite_test[];
-extern const uint32_t suite_tests;
+/* In the order to be run; NULL: there are no more. */
+const struct suite_test *suite_test(uint32_t i);
 
 size_t suite_bytes(void);
 
