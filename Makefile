@@ -14,6 +14,7 @@ WARN := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wmissing-prototypes \
 	-Wswitch-enum -Wvla -Wimplicit-fallthrough -Werror
 BASE := -std=c11 -g -Icore $(WARN)
 HOST := -D_GNU_SOURCE -Iports/common -Isim -Iconformance # beside the core
+SUITE := -ffreestanding -Iconformance -Iconformance/device # no libc at all
 SAN  := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=all
 SIMARCH  := -DVBLK_ARCH_H='"sim_arch.h"' -Isim
@@ -41,6 +42,9 @@ TEMPLATE := $(sort $(wildcard ports/template/*.c))
 VHOSTUSER := $(sort $(wildcard ports/vhost-user/*.c))
 XEN      := $(sort $(wildcard ports/xen/*.c))
 CLIENT   := $(sort $(wildcard conformance/*.c)) # shares no code with the core
+DEVTESTS := $(sort $(wildcard conformance/device/*.c)) # nor do these
+CONFORM  := $(sort $(wildcard conformance/host/*.c)) \
+	      $(addprefix conformance/,front.c front_calls.c memory.c)
 SANDBOX  := $(addprefix ports/vhost-user/,sandbox.c test/test_sandbox.c \
 	      test/inject.c)
 INJECT   := $(addprefix ports/vhost-user/test/,inject.c inject_main.c)
@@ -90,7 +94,10 @@ define variant
 build/$(1)/%.o: %.c Makefile
 	@mkdir -p $$(@D)
 	$$(call say,CC)$(firstword $($(1))) $(BASE) $(wordlist 2,99,$($(1))) \
-		$$(if $$(filter $$<,$(CORE)),,$(HOST)) $$(FLAGS-$$(notdir $$<)) \
+		$$(if $$(filter $$<,$(DEVTESTS)),$(SUITE), \
+		$$(if $$(filter $$<,$(CORE)),,$(HOST))) \
+		$$(if $$(filter conformance/host/%,$$<),-Iconformance/device) \
+		$$(FLAGS-$$(notdir $$<)) \
 		-MMD -MP -c -o $$@ $$<
 
 build/$(1)/core/test/%: build/$(1)/core/test/%.o \
@@ -131,6 +138,9 @@ build/$(1)/inject: $(call obj,$(1),$(INJECT))
 build/$(1)/vblk-vhost-user-client: $(call obj,$(1),$(CLIENT))
 	$$(call say,LD)$($(1)) -o $$@ $$^ -lpthread
 
+build/$(1)/vblk-conformance: $(call obj,$(1),$(CORE) $(DEVTESTS) $(CONFORM))
+	$$(call say,LD)$($(1)) -o $$@ $$^ -lpthread
+
 build/$(1)/vblk-demo: $(call obj,$(1),$(CORE) $(DEMO) $(COMMON))
 	$$(call say,LD)$($(1)) -o $$@ $$^ -luring -lpthread
 endef
@@ -139,10 +149,10 @@ say = $(if $(V),,@$(if $(QUIET),,printf '  %s  %s\n' $(1) $@;))
 
 # --- what people type -----------------------------------------------------------
 
-.PHONY: all help demo check check-vhost-user check-xen bench-xen verify-all bench bench-vhost-user \
+.PHONY: all help demo check check-vhost-user check-conformance check-xen bench-xen verify-all bench bench-vhost-user \
 	size cover lint format format-check clean
 all: build-gcc build/vblk-sim build/vblk-demo build/vblk-vhost-user \
-	build/vblk-vhost-user-client
+	build/vblk-vhost-user-client build/vblk-conformance
 
 help:
 	@echo 'make             build the tests, the simulator and the demo'
@@ -150,6 +160,7 @@ help:
 	@echo '                 DISK=path (else build/demo.img is made), WRITE=1, BREAK=1'
 	@echo 'make check       everything CI checks; ends with the count'
 	@echo 'make check-vhost-user   the vhost-user daemon: loads, crashes, guests in QEMU'
+	@echo 'make check-conformance   the device suite on ours: in process, vhost-user'
 	@echo 'make check-xen   the Xen daemon: Xen, Linux as dom0 and guests in QEMU'
 	@echo 'make verify-all  the long run of everything; goes on where it was stopped'
 	@echo 'make xen-testbed  what the tests of the Xen port boot; 15 minutes, once'
@@ -181,6 +192,10 @@ check:
 check-vhost-user:
 	@tools/deps check-vhost-user
 	@tools/run-tests --as=vhost-user $(call suites,$(SUITES-vhost-user))
+
+check-conformance:
+	@tools/deps check-conformance
+	@tools/run-tests --as=conformance $(call suites,$(SUITES-conformance))
 
 check-xen:
 	@tools/deps check-xen
@@ -248,9 +263,11 @@ SUITES-vhost-user := vhost-user-cli vhost-user-clients vhost-user-clients-san \
 	vhost-user-clients-tsan vhost-user-hostile vhost-user-hostile-san \
 	vhost-user-sandbox vhost-user-fuzz \
 	vhost-user-install vhost-user-guests
+SUITES-conformance := conformance-sim conformance-sim-san
 SUITES-xen := xen-build xen-cli xen-testbed-build xen-guests-distro \
 	xen-guests-small xen-guests-driver
-.PHONY: $(filter-out size,$(SUITES)) $(SUITES-vhost-user) $(SUITES-xen)
+.PHONY: $(filter-out size,$(SUITES)) $(SUITES-vhost-user) $(SUITES-xen) \
+	$(SUITES-conformance)
 
 # Sanitizers of this age lose their way where the kernel spreads addresses wider
 # than they were built for; without randomization they do not.
@@ -383,6 +400,16 @@ FUZZ_SECONDS ?= 30
 GUESTS ?= linux_q35_pci linux_arm64_mmio linux_q35_reconnect seabios_boot_sector \
 	ovmf_transitional uboot_x86_transitional uboot_arm64_mmio
 
+# --- suites of make check-conformance -------------------------------------------------
+
+CONFORMANCE = build/$(1)/vblk-conformance
+
+conformance-sim: $(call CONFORMANCE,release)
+	$< --sim
+
+conformance-sim-san: $(call CONFORMANCE,clang-san)
+	$(PLAIN) $< --sim
+
 # --- suites of make check-xen ---------------------------------------------------------
 
 # with_bed(PARTS,COMMAND): a suite without its test bed is skipped, and says so
@@ -490,11 +517,14 @@ build/vblk-sim: build/sim/vblk-sim
 build/vblk-demo: build/release/vblk-demo
 build/vblk-vhost-user: build/release/vblk-vhost-user
 build/vblk-vhost-user-client: build/release/vblk-vhost-user-client
-build/vblk-sim build/vblk-demo build/vblk-vhost-user build/vblk-vhost-user-client:
+build/vblk-conformance: build/release/vblk-conformance
+build/vblk-sim build/vblk-demo build/vblk-vhost-user build/vblk-vhost-user-client \
+build/vblk-conformance:
 	@ln -sf $(patsubst build/%,%,$<) $@
 
 $(foreach v,$(VARIANTS),$(eval $(call variant,$v)))
 
 .SECONDARY:
 -include $(wildcard $(addprefix build/*/,core/*.d core/test/*.d sim/*.d \
-	sim/demo/*.d ports/*/*.d ports/*/*/*.d conformance/*.d))
+	sim/demo/*.d ports/*/*.d ports/*/*/*.d conformance/*.d \
+	conformance/*/*.d))

@@ -48,6 +48,7 @@ struct suite_test {
 #define SUITE_SPLIT    (1u << 0) /* run on a split ring; with both flags */
 #define SUITE_PACKED   (1u << 1) /* on each that is offered, one by one */
 #define SUITE_WRITABLE (1u << 2) /* not for a read-only disk */
+#define SUITE_ANYBODY  (1u << 3) /* a policy that every device should have */
 
 struct suite_result {
 	enum suite_verdict verdict;
