@@ -162,6 +162,8 @@ help:
 	@echo 'make check-vhost-user   the vhost-user daemon: loads, crashes, guests in QEMU'
 	@echo 'make check-conformance   the device suite on ours: in process, vhost-user'
 	@echo 'make check-xen   the Xen daemon: Xen, Linux as dom0 and guests in QEMU'
+	@echo 'make requirements  which function and test meets each statement of virtio;'
+	@echo '                 docs/requirements.md, build/requirements.html'
 	@echo 'make verify-all  the long run of everything; goes on where it was stopped'
 	@echo 'make xen-testbed  what the tests of the Xen port boot; 15 minutes, once'
 	@echo 'make bench       what a request costs the core'
@@ -263,7 +265,7 @@ SUITES-vhost-user := vhost-user-cli vhost-user-clients vhost-user-clients-san \
 	vhost-user-clients-tsan vhost-user-hostile vhost-user-hostile-san \
 	vhost-user-sandbox vhost-user-fuzz \
 	vhost-user-install vhost-user-guests
-SUITES-conformance := conformance-sim conformance-sim-san
+SUITES-conformance := conformance-sim conformance-sim-san requirements
 SUITES-xen := xen-build xen-cli xen-testbed-build xen-guests-distro \
 	xen-guests-small xen-guests-driver
 .PHONY: $(filter-out size,$(SUITES)) $(SUITES-vhost-user) $(SUITES-xen) \
@@ -274,10 +276,13 @@ SUITES-xen := xen-build xen-cli xen-testbed-build xen-guests-distro \
 PLAIN := $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
 # Programs one after the other; all of them run, one failure fails the suite.
-# A suite without programs is a failure, not a pass.
+# A suite without programs is a failure, not a pass. libcheck prints failures alone;
+# each test is in build/log/SUITE-PROGRAM.tap, for tools/requirements.
 define run
 	@test -n '$(strip $(1))' || { echo 'nothing to run'; exit 1; }
+	@mkdir -p build/log
 	@rc=0; for p in $(1); do echo "# $$p"; CK_TIMEOUT_MULTIPLIER=10 \
+		CK_TAP_LOG_FILE_NAME="build/log/$@-$${p##*/}.tap" \
 		timeout 900 $(PLAIN) $$p || rc=1; done; \
 	exit $$rc
 endef
@@ -356,6 +361,7 @@ licence:
 
 docs:
 	@tools/one-request-check
+	@tools/requirements --check
 
 # --- suites of make check-vhost-user ------------------------------------------------
 
@@ -443,6 +449,22 @@ xen-guests-driver:
 		--xen-arguments=xsm=dummy --unless-passed)
 
 XEN_DISTRO ?= probe ext4 load crash_waiting
+
+# --- suites of make check-conformance ------------------------------------------------
+
+# Rows of spec/requirements.csv that name no function or no test yet; never more
+UNTRACED := 44
+
+# Suites whose results are missing, or older than their tests, run first: what they
+# gave is seen in the results.
+requirements:
+	@tools/deps check-conformance
+	@needed=$$(tools/requirements --needed) || exit 1; set --; \
+	for s in $$needed; do set -- "$$@" \
+		"$$s=make --no-print-directory -kj$$(nproc) $$s QUIET=1"; done; \
+	[ $$# -eq 0 ] || tools/run-tests --as=requirements "$$@" || :
+	@tools/trace/selftest
+	@tools/requirements --untraced=$(UNTRACED)
 
 # --- coverage ---------------------------------------------------------------------
 
