@@ -151,20 +151,22 @@ code { font: 12px/1.5 ui-monospace, "DejaVu Sans Mono", monospace }
 .transport { background: #e2e6ea } .not-offered { background: #e2e6ea }
 .cannot-be-seen { background: #eceff3; color: #4c5662 }
 .untraced { background: #ff8f8f; font-weight: 600 }
-.passed::before { content: "\\2713 "; color: #187a35 }
+.passed::before { content: "\\2713\\00a0"; color: #187a35 }
 .failed, .skipped, .not-run, .changed-since, .no-such-test { color: #b30000 }
 .failed::before, .not-run::before, .changed-since::before,
-.no-such-test::before { content: "\\2717 " }
-.skipped::before { content: "\\2013 " }
+.no-such-test::before { content: "\\2717\\00a0" }
+.skipped::before { content: "\\2013\\00a0" }
 #bar { position: sticky; top: 0; background: #f6f7f9; padding: 10px 0;
   border-bottom: 1px solid var(--line); z-index: 1; display: flex; gap: 6px;
   flex-wrap: wrap; align-items: center; margin-top: 22px }
 #bar input { font: inherit; padding: 5px 9px; width: 20em;
   border: 1px solid #b8c0ca; border-radius: 5px }
 #bar button { font: inherit; font-size: 12.5px; border: 1px solid transparent;
-  border-radius: 5px; padding: 4px 9px; cursor: pointer; background: #e6e9ee;
-  opacity: .45 }
-#bar button.on { opacity: 1; border-color: #5b6673 }
+  border-radius: 5px; padding: 4px 9px; cursor: pointer; color: #1d2329 }
+#bar button:not([data-state]) { background: #e2e6ea }
+#bar:has(.on) button { opacity: .5 }
+#bar button.on { opacity: 1; border-color: #1d2329 }
+#bar i { border-left: 1px solid #b8c0ca; height: 1.6em; margin: 0 5px }
 #shown { color: var(--dim); margin-left: 6px }
 .good { color: #187a35 } .bad { color: #b30000 }
 section[hidden], tr[hidden] { display: none }
@@ -204,8 +206,8 @@ if (location.hash.length > 1) find.value = decodeURIComponent(
 show();
 """
 
-COLUMNS = """<colgroup><col style="width:13.5em"><col style="width:7.5em">
-<col><col style="width:9.5em"><col style="width:23%"><col style="width:31%">
+COLUMNS = """<colgroup><col style="width:15.5em"><col>
+<col style="width:9.5em"><col style="width:22%"><col style="width:31%">
 </colgroup>"""
 
 
@@ -234,10 +236,11 @@ def html_row(r, evidence):
     proof = "".join("<code>proof: %s</code>" % html.escape(p)
                     for p in r.proof.split())
     return """<tr data-state="%s" data-side="%s" data-level="%s">
-<td class="id">%s</td><td>%s<br><span class="sub">%s</span></td><td>%s%s</td>
+<td><span class="id">%s</span><br><span class="sub">%s%s</span></td><td>%s%s</td>
 <td><span class="s %s">%s</span></td>
 <td class="refs">%s</td><td class="refs">%s%s</td></tr>
-""" % (state, r.side, r.level, r.id, r.section or "none", r.level,
+""" % (state, r.side, r.level, r.id,
+       r.section and r.section + " ", r.level.replace("-", "") or r.side,
        html.escape(r.words), note, name_of(state), state,
        "".join(map(place, r.function.split())),
        "".join(result(t, evidence.verdict(t)) for t in r.tests.split()), proof)
@@ -293,11 +296,12 @@ def page(rows, evidence, defects):
     out += ["<div id=bar><input placeholder=\"words, section, test ...\" "
             "autocomplete=off>",
             buttons("state", states + ["untraced"] * bool(late)),
-            buttons("side", SIDES), buttons("level", LEVELS),
+            "<i></i>", buttons("side", SIDES),
+            "<i></i>", buttons("level", LEVELS[:3]),
             "<span id=shown></span></div>"]
     for title, group in ordered(rows):
         out += ["<section><h2>%s</h2><table class=wide>" % html.escape(title),
-                COLUMNS, "<thead><tr><th>id<th>section<th>statement<th>state"
+                COLUMNS, "<thead><tr><th>id, section, level<th>statement<th>state"
                 "<th>function<th>tests</tr></thead><tbody>"]
         out += [html_row(r, evidence) for r in group]
         out.append("</tbody></table></section>")
