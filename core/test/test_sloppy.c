@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a driver may leave out or do out of turn (virtio 1.4, driver
+ * requirements), where the device must neither suffer nor insist.
+ */
+#include "util.h"
+
+#define SECTOR 512u
+
+enum { SEL = 0x030, READY = 0x044, NOTIFY = 0x050, STATUS = 0x070,
+	QRESET = 0x0c0 };
+
+static struct vblk_config ring_reset(void)
+{
+	struct vblk_config c = plain();
+
+	c.features |= VBLK_F_RING_RESET;
+	return c;
+}
+
+static void fresh(const struct vblk_config *c)
+{
+	rig_open(c);
+	vblk_mmio_init(&rig.mm, rig.dev, 0x1234, NULL);
+}
+
+/* One request there and back, by a driver that is up. */
+static void served(void)
+{
+	struct op o = ask(0, VBLK_T_FLUSH, 0, 0);
+
+	expect(poll_queue(0), 1);
+	done(0, 0, VBLK_S_OK);
+	(void)vblk_irq(rig.dev, 0);
+	used_is(0, o.head, 1);
+	expect(status_of(o), VBLK_S_OK);
+}
+
+/* --- status -------------------------------------------------------------- */
+
+/* Bits of its own that say nothing to the device: 3.1.1, steps 2 and 3. */
+START_TEST(spec_3_1_1__neither_ACKNOWLEDGE_nor_DRIVER)
+{
+	struct vblk_config c = plain();
+
+	fresh(&c);
+	(void)wr(0x024, 1);
+	(void)wr(0x020, VBLK_F_VERSION_1 >> 32);
+	(void)wr(STATUS, 8);
+	expect(rd(STATUS), 8);
+	mmio_queue(0);
+	(void)wr(STATUS, 4);
+	expect(rd(STATUS), 12);
+	served();
+}
+END_TEST
+
+/* A second driver that does not reset finds what the first one agreed. */
+START_TEST(spec_3_1_1__no_reset_first)
+{
+	struct vblk_config c = ring_reset();
+
+	mmio_up(&c);
+	served();
+	expect(mmio_negotiate(VBLK_F_VERSION_1), 15);
+	expect(vblk_accepted(rig.dev), vblk_features(rig.dev));
+	served();
+	/* and after a reset its own */
+	(void)wr(STATUS, 0);
+	expect(mmio_negotiate(VBLK_F_VERSION_1), 11);
+	expect(vblk_accepted(rig.dev), VBLK_F_VERSION_1);
+}
+END_TEST
+
+/* 2.1.1: FAILED is the driver's word to whom it concerns, not an order. */
+START_TEST(spec_2_1_1__goes_on_after_FAILED)
+{
+	struct vblk_config c = plain();
+
+	mmio_up(&c);
+	(void)wr(STATUS, 0x80 | 15);
+	expect(rd(STATUS), 0x80 | 15);
+	served();
+	(void)wr(STATUS, 15);
+	expect(rd(STATUS), 0x80 | 15);
+	(void)wr(STATUS, 0);
+	expect(rd(STATUS), 0);
+}
+END_TEST
+
+/* --- queue reset --------------------------------------------------------- */
+
+/* 4.2.2.1: a reset of the device while that of a queue goes on. */
+START_TEST(spec_4_2_2_1__queue_reset_reads_0_after_a_reset)
+{
+	struct vblk_config c = ring_reset();
+
+	mmio_up(&c);
+	(void)ask(0, VBLK_T_IN, 0, SECTOR);
+	expect(poll_queue(0), 1);
+	(void)wr(SEL, 0);
+	(void)wr(QRESET, 1);
+	expect(rd(QRESET), 1);
+	expect(wr(STATUS, 0), VBLK_FX_SAVE | VBLK_FX_HOLD);
+	expect(rd(QRESET), 1);
+	done(0, 0, VBLK_S_OK);
+	expect(vblk_mmio_settle(&rig.mm), true);
+	(void)wr(SEL, 0);
+	expect(rd(QRESET), 0);
+	expect(rd(READY), 0);
+	expect(rd(STATUS), 0);
+}
+END_TEST
+
+/* 2.6.1.1.2: while the reset goes on, nothing that the driver does counts. */
+START_TEST(spec_2_6_1__driver_does_not_wait_for_the_reset)
+{
+	struct vblk_config c = ring_reset();
+	struct op o;
+
+	mmio_up(&c);
+	o = ask(0, VBLK_T_IN, 0, SECTOR);
+	expect(poll_queue(0), 1);
+	(void)wr(SEL, 0);
+	(void)wr(QRESET, 1);
+	expect(wr(READY, 1), 0);
+	expect(wr(READY, 0), 0);
+	expect(wr(QRESET, 1), VBLK_FX_SAVE | VBLK_FX_LINE);
+	expect(wr(0x080, 8), 0);        /* unaligned: would never be ready */
+	expect(wr(0x038, 3), 0);
+	expect(rd(QRESET), 1);
+	(void)ask(0, VBLK_T_FLUSH, 0, 0);
+	expect(wr(NOTIFY, 0), 0);
+	expect(poll_queue(0), 0);
+	expect(vblk_complete(rig.dev, 0, 0, VBLK_S_OK, SECTOR), VBLK_OK);
+	expect(vblk_mmio_settle(&rig.mm), true);
+	expect(rd(QRESET), 0);
+	expect(rd(READY), 0);
+	used_is(0, o.head, SECTOR + 1);
+	used_none(0);
+	expect(wr(READY, 1), VBLK_FX_SAVE | VBLK_FX_START);
+	expect(rd(READY), 1);
+}
+END_TEST
+
+/* --- requests ------------------------------------------------------------ */
+
+/* 5.2.6: bytes 4 to 7 of the header were a priority once. */
+START_TEST(spec_5_2_6__reserved_word_means_nothing)
+{
+	static const uint32_t word[] = { 1, 0x80000000, UINT32_MAX };
+	struct vblk_config c = plain();
+
+	rig_start(&c);
+	for (unsigned i = 0; i < COUNT(word); i++) {
+		struct op o = ask(0, VBLK_T_IN, 7, SECTOR);
+
+		put32(o.header + 4, word[i]);
+		expect(poll_queue(0), 1);
+		expect(rig.req[0].op, VBLK_OP_READ);
+		expect(rig.req[0].sector, 7);
+		expect(rig.req[0].flags, 0);
+		done(0, 0, VBLK_S_OK);
+		(void)vblk_irq(rig.dev, 0);
+		used_is(0, o.head, SECTOR + 1);
+	}
+}
+END_TEST
+
+static void add(TCase *tc)
+{
+	tcase_add_test(tc, spec_3_1_1__neither_ACKNOWLEDGE_nor_DRIVER);
+	tcase_add_test(tc, spec_3_1_1__no_reset_first);
+	tcase_add_test(tc, spec_2_1_1__goes_on_after_FAILED);
+	tcase_add_test(tc, spec_4_2_2_1__queue_reset_reads_0_after_a_reset);
+	tcase_add_test(tc, spec_2_6_1__driver_does_not_wait_for_the_reset);
+	tcase_add_test(tc, spec_5_2_6__reserved_word_means_nothing);
+}
+
+int main(void)
+{
+	return run_suite("sloppy", add);
+}
