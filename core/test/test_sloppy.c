@@ -8,7 +8,7 @@
 #define SECTOR 512u
 
 enum { SEL = 0x030, READY = 0x044, NOTIFY = 0x050, STATUS = 0x070,
-	QRESET = 0x0c0 };
+	QRESET = 0x0c0, WRITEBACK = 0x120 };
 
 static struct vblk_config ring_reset(void)
 {
@@ -85,6 +85,44 @@ START_TEST(spec_2_1_1__goes_on_after_FAILED)
 	expect(rd(STATUS), 0x80 | 15);
 	(void)wr(STATUS, 0);
 	expect(rd(STATUS), 0);
+}
+END_TEST
+
+/* --- configuration -------------------------------------------------------- */
+
+/* 5.2.5.3: bits of the status leave the cache mode alone. */
+START_TEST(spec_5_2_5_3__status_bits_leave_writeback)
+{
+	struct vblk_config c = plain();
+
+	c.features |= VBLK_F_CONFIG_WCE;
+	for (uint32_t mode = 0; mode < 2; mode++) {
+		mmio_up(&c);
+		(void)vblk_mmio_write(&rig.mm, WRITEBACK, 1, mode);
+		for (unsigned i = 0; i < 32; i++) {
+			(void)wr(STATUS, UINT32_C(1) << i);
+			expect(vblk_mmio_read(&rig.mm, WRITEBACK, 1), mode);
+		}
+	}
+}
+END_TEST
+
+/* 2.5.1: a field has a value also where its feature is not offered. */
+START_TEST(spec_2_5_1__fields_without_their_feature)
+{
+	struct vblk_config c = plain();
+	uint8_t all[60];
+
+	c.features = 0;
+	fresh(&c);
+	vblk_config_read(rig.dev, 0, all, sizeof(all));
+	for (uint32_t at = 0; at < sizeof(all); at++)
+		expect(vblk_mmio_read(&rig.mm, 0x100 + at, 1), all[at]);
+	/* limits are none that a driver could trip over */
+	expect(vblk_mmio_read(&rig.mm, 0x114, 4), SECTOR); /* blk_size */
+	check_that(vblk_mmio_read(&rig.mm, 0x108, 4) > 0, "size_max: 0");
+	check_that(vblk_mmio_read(&rig.mm, 0x10c, 4) > 0, "seg_max: 0");
+	expect(vblk_mmio_read(&rig.mm, 0x122, 2), 1);   /* num_queues */
 }
 END_TEST
 
@@ -172,6 +210,8 @@ static void add(TCase *tc)
 	tcase_add_test(tc, spec_3_1_1__neither_ACKNOWLEDGE_nor_DRIVER);
 	tcase_add_test(tc, spec_3_1_1__no_reset_first);
 	tcase_add_test(tc, spec_2_1_1__goes_on_after_FAILED);
+	tcase_add_test(tc, spec_5_2_5_3__status_bits_leave_writeback);
+	tcase_add_test(tc, spec_2_5_1__fields_without_their_feature);
 	tcase_add_test(tc, spec_4_2_2_1__queue_reset_reads_0_after_a_reset);
 	tcase_add_test(tc, spec_2_6_1__driver_does_not_wait_for_the_reset);
 	tcase_add_test(tc, spec_5_2_6__reserved_word_means_nothing);
