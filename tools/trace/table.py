@@ -158,8 +158,8 @@ def check_places(row):
     """Functions, and harnesses of proofs: file:name."""
     for what in row.function.split() + row.proof.split():
         path, _, name = what.partition(":")
-        if not path.endswith(".c") or not re.fullmatch(r"\w+", name):
-            yield at(row, "not file.c:name: " + what)
+        if not path.endswith((".c", ".h")) or not re.fullmatch(r"\w+", name):
+            yield at(row, "not file:function: " + what)
         elif not os.path.exists(path):
             yield at(row, "no such file: " + path)
         elif not defines(path, name):
