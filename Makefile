@@ -450,7 +450,6 @@ xen-guests-driver:
 
 XEN_DISTRO ?= probe ext4 load crash_waiting
 
-# --- suites of make check-conformance ------------------------------------------------
 
 # Rows of spec/requirements.csv that name no function or no test yet; never more
 UNTRACED := 27
