@@ -45,6 +45,8 @@ CLIENT   := $(sort $(wildcard conformance/*.c)) # shares no code with the core
 DEVTESTS := $(sort $(wildcard conformance/device/*.c)) # nor do these
 CONFORM  := $(sort $(wildcard conformance/host/*.c)) \
 	      $(addprefix conformance/,front.c front_calls.c memory.c)
+GUESTIMG := $(sort $(wildcard conformance/guest/*.c conformance/guest/*.S \
+	      conformance/device/*.c)) # bare metal: neither with libc
 SANDBOX  := $(addprefix ports/vhost-user/,sandbox.c test/test_sandbox.c \
 	      test/inject.c)
 INJECT   := $(addprefix ports/vhost-user/test/,inject.c inject_main.c)
@@ -52,7 +54,7 @@ INJECT   := $(addprefix ports/vhost-user/test/,inject.c inject_main.c)
 # --- variants -----------------------------------------------------------------
 
 VARIANTS := gcc clang gcc-san clang-san m32 tsan sim sim-clang sim-san release \
-	    release-clang cover cover-sim fuzz tsan-port xen-arm64
+	    release-clang cover cover-sim fuzz tsan-port xen-arm64 guest
 
 # Stores are tested through seams that only these four have
 STORETEST := -DSTORE_TEST
@@ -71,6 +73,11 @@ fuzz      := $(CLANG) $(SAN) -fsanitize=fuzzer
 tsan-port := $(CLANG) -O1 -fsanitize=thread $(TSANARCH)
 xen-arm64  = aarch64-linux-gnu-gcc -O2 -isystem $(SYSROOT)/usr/include \
 	-isystem $(SYSROOT)/usr/include/aarch64-linux-gnu
+guest     := aarch64-linux-gnu-gcc -Os -ffreestanding -isystem \
+	conformance/guest/libc -Iconformance/device -fpie -fvisibility=hidden \
+	-march=armv8-a -mgeneral-regs-only -mstrict-align -mno-outline-atomics \
+	-fno-stack-protector -fno-asynchronous-unwind-tables -fno-common \
+	-ffunction-sections -fdata-sections
 cover     := $(GCC) -O0 --coverage
 cover-sim := $(GCC) -O0 --coverage $(SIMARCH)
 
@@ -86,7 +93,7 @@ XENLINK  = -L$(SYSROOT)/usr/lib/aarch64-linux-gnu \
 
 CHECKLIB = $(shell pkg-config --libs check)
 
-obj = $(patsubst %.c,build/$(1)/%.o,$(2))
+obj = $(patsubst %.S,build/$(1)/%.o,$(patsubst %.c,build/$(1)/%.o,$(2)))
 
 # The core is compiled as strict C11; what runs on Linux may use its functions.
 # m32 has no libcheck to link: tools/minicheck is all in its header.
@@ -99,6 +106,10 @@ build/$(1)/%.o: %.c Makefile
 		$$(if $$(filter conformance/host/%,$$<),-Iconformance/device) \
 		$$(FLAGS-$$(notdir $$<)) \
 		-MMD -MP -c -o $$@ $$<
+
+build/$(1)/%.o: %.S Makefile
+	@mkdir -p $$(@D)
+	$$(call say,AS)$(firstword $($(1))) -g -c -o $$@ $$<
 
 build/$(1)/core/test/%: build/$(1)/core/test/%.o \
 		$(call obj,$(1),$(CORE) $(UNITHELP))
@@ -532,6 +543,21 @@ uninstall:
 	rm -rf '$(DESTDIR)$(INCLUDEDIR)/vblk'
 
 # ----------------------------------------------------------------------------------
+
+# An arm64 kernel image, as boot loaders take them; the ELF file is for gdb
+build/conformance-guest.elf: $(call obj,guest,$(GUESTIMG)) \
+		conformance/guest/guest.lds
+	$(call say,LD)aarch64-linux-gnu-ld -pie --no-dynamic-linker -z norelro \
+		-z noexecstack --no-warn-rwx-segments --gc-sections -Bsymbolic \
+		-T conformance/guest/guest.lds -o $@ $(filter %.o,$^)
+	@! aarch64-linux-gnu-readelf -rW $@ | grep R_AARCH64 | \
+		grep -v R_AARCH64_RELATIVE || \
+		{ echo 'relocations that start.S does not know'; rm $@; exit 1; }
+
+build/conformance-guest: build/conformance-guest.elf
+	$(call say,IMG)aarch64-linux-gnu-objcopy -O binary $< $@
+	@test $$(wc -c <$@) -lt 262144 || \
+		{ echo '$@ is not under 256 KiB'; rm $@; exit 1; }
 
 # Short names for what people run by hand
 build/vblk-sim: build/sim/vblk-sim
