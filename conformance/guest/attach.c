@@ -96,6 +96,16 @@ void disk_interrupt(struct disk *k)
 	k->raised = true;
 }
 
+/* What was raised before a reset has no reason afterwards. */
+static int status_write(struct dut *d, uint32_t status)
+{
+	int r = mmio_status_write(d, status);
+
+	if (!status)
+		disk(d)->raised = false;
+	return r;
+}
+
 /* Without a GIC that we know, InterruptStatus stands for the interrupt. */
 static bool raised(struct disk *k)
 {
@@ -201,7 +211,7 @@ static int open(struct dut *d)
 static const struct dut_ops ops = {
 	.open = open,
 	.status_read = mmio_status_read,
-	.status_write = mmio_status_write,
+	.status_write = status_write,
 	.features_read = mmio_features_read,
 	.features_write = mmio_features_write,
 	.config_read = mmio_config_read,
