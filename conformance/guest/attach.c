@@ -262,6 +262,46 @@ static enum dut_policy policy(void)
 	return DUT_POLICY_UNKNOWN;
 }
 
+/* Words of conformance.without=, by commas: what is somebody else's than the
+ * device's, where another program answers for it. */
+static uint32_t without(void)
+{
+	static const struct {
+		const char *word;
+		uint32_t bit;
+	} known[] = {
+		{ "registers", DUT_REGS },
+		{ "status", DUT_STATUS },
+		{ "generation", DUT_GENERATION },
+		{ "notify-data", DUT_NOTIFY_DATA },
+		{ "queue-reset", DUT_QUEUE_RESET },
+		{ "queue-ready", DUT_QUEUE_READY },
+		{ "config-interrupt", DUT_IRQ_CONFIG },
+		{ "suspend", DUT_SUSPEND },
+	};
+	char words[128], *word = words, *comma;
+	uint32_t bits = 0, i;
+
+	(void)platform_option("conformance.without=", words, sizeof(words));
+	for (; *word; word = comma + 1) {
+		for (comma = word; *comma && *comma != ','; comma++)
+			;
+		bool last = !*comma;
+
+		*comma = '\0';
+		for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+			if (!strcmp(known[i].word, word))
+				break;
+		if (i == sizeof(known) / sizeof(known[0]))
+			fatal("conformance.without=%s: there is no such word",
+			      word);
+		bits |= known[i].bit;
+		if (last)
+			break;
+	}
+	return bits;
+}
+
 /* Above the last RAM, from the next multiple of 1 GiB. */
 static uint64_t beyond(void)
 {
@@ -283,9 +323,10 @@ void disk_attach(struct disk *k, const struct slot *s, void *memory,
 		.ops = &ops,
 		.self = k,
 		.name = k->name,
-		.can = DUT_REGS | DUT_STATUS | DUT_GENERATION |
-		       DUT_NOTIFY_DATA | DUT_QUEUE_RESET | DUT_QUEUE_READY |
-		       DUT_IRQ_CONFIG | DUT_SUSPEND,
+		.can = (DUT_REGS | DUT_STATUS | DUT_GENERATION |
+			DUT_NOTIFY_DATA | DUT_QUEUE_RESET | DUT_QUEUE_READY |
+			DUT_IRQ_CONFIG | DUT_SUSPEND) &
+		       ~without(),
 		.policy = policy(),
 		.wait_ms = (uint32_t)platform_number("conformance.wait=",
 						     WAIT_MS),

@@ -24,6 +24,7 @@ LINE = r"^@@ (\w+) ?(.*?)\r?\n"
 # Nothing a case does may make dom0's kernel or Xen complain like this.
 COMPLAINT = re.compile(r"^.*(Call trace:|WARNING: CPU|\bBUG:|Xen BUG|Assertion "
                        r"'|Panic on CPU|Kernel panic|Oops).*$", re.M)
+CONFORMANCE = os.path.join(parts.ROOT, "build/conformance-guest")
 BOOT = 180                          # host seconds until dom0 is up
 
 
@@ -129,6 +130,8 @@ class Boot:
             else:
                 content = read(path)
             files["cases/" + name] = (content, 0o644)
+        if os.path.exists(CONFORMANCE):
+            files["guest/conformance"] = (read(CONFORMANCE), 0o644)
         if os.path.exists(options.daemon):
             files["daemon"] = (read(options.daemon), 0o755)
         initrd = os.path.join(directory, "dom0.cpio")

@@ -47,14 +47,16 @@ digest() { # digest FILE
 
 # A disk is FILE[,ro][,KEY=VALUE...], its first comma-free word under /srv; the
 # first disk= is xvda. What is not named here is for the guest: an environment
-# variable of its job.
+# variable of its job. kernel=conformance is another guest, without jobs.
 guest_start() { # guest_start NAME job=JOB [disk=..] [memory=MIB] [vcpus=N] ..
 	name=$1
 	shift
+	kernel=Image ramdisk='ramdisk = "/guest/cpio"'
 	memory=192 vcpus=1 disks='' extra='' letters='a b c d e f g h i j k'
 	for word; do
 		value=${word#*=}
 		case $word in
+		kernel=*) kernel=$value ramdisk='' ;;
 		memory=*) memory=$value ;;
 		vcpus=*) vcpus=$value ;;
 		disk=*)
@@ -76,8 +78,8 @@ guest_start() { # guest_start NAME job=JOB [disk=..] [memory=MIB] [vcpus=N] ..
 		name = "$name"
 		memory = $memory
 		vcpus = $vcpus
-		kernel = "/guest/Image"
-		ramdisk = "/guest/cpio"
+		kernel = "/guest/$kernel"
+		$ramdisk
 		extra = "console=hvc0 rdinit=/init panic=-1 loglevel=4$extra"
 		disk = [ $disks]
 		on_crash = "destroy"
