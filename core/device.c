@@ -193,7 +193,8 @@ int vblk_queue_start(struct vblk *dev, uint16_t queue,
 	q->replay_after = 0;
 	if (!stand_at(q, from))
 		return VBLK_EGUEST;
-	q->tell = from || log;
+	/* A life before this one may have died before it told the driver */
+	q->tell = from || (log_of(q) && !vblk_log_fresh(log));
 	q->quiet = false;
 	q->attempts = 0;
 	q->absent = false;

@@ -416,6 +416,19 @@ START_TEST(life__log_layout)
 }
 END_TEST
 
+/* No interrupt for what did not happen, 4.2.2.1; a log alone is no past. */
+START_TEST(life__fresh_log_tells_nothing)
+{
+	first_life(0);
+	expect(vblk_irq(rig.dev, 0), false);
+	expect(vblk_queue_stop(rig.dev, 0, NULL), VBLK_OK);
+	vblk_inflight_reset(LOG);
+	start_with_log();
+	expect(poll_queue(0), 0);
+	expect(vblk_irq(rig.dev, 0), false);
+}
+END_TEST
+
 START_TEST(life__crash_before_the_poll)
 {
 	first_life(3);
@@ -786,6 +799,7 @@ static void add(TCase *tc)
 	tcase_add_test(tc, life__registers_and_device_agree);
 	tcase_add_test(tc, life__saved_before_the_used_index_was_read);
 	tcase_add_test(tc, life__log_layout);
+	tcase_add_test(tc, life__fresh_log_tells_nothing);
 	tcase_add_test(tc, life__crash_before_the_poll);
 	tcase_add_test(tc, life__crash_between_reset_and_save);
 	tcase_add_test(tc, life__crash_between_counter_and_inflight);
