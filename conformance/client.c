@@ -54,6 +54,8 @@ struct session_options client_session(const struct client_options *o)
 				     .slots = (unsigned)(o->queues * o->depth),
 				     .slot_bytes = (uint32_t)o->max_io };
 
+	if (!o->packed)
+		s.features &= ~VIRTIO_F_RING_PACKED;
 	if (o->no_event_idx)
 		s.features &= ~VIRTIO_F_EVENT_IDX;
 	if (o->no_indirect)
@@ -99,12 +101,13 @@ void client_replay(const char *subcommand, const struct client_options *o)
 			       (unsigned long long)o->seconds);
 	tap_note("replay: vblk-vhost-user-client %s %s --seed=%llu "
 		 "--queues=%llu --threads=%llu --depth=%llu --ring-size=%llu "
-		 "--span=%llu --max-io=%llu %s%s%s%s%s",
+		 "--span=%llu --max-io=%llu %s%s%s%s%s%s",
 		 subcommand, where, (unsigned long long)o->seed,
 		 (unsigned long long)o->queues, (unsigned long long)o->threads,
 		 (unsigned long long)o->depth, (unsigned long long)o->ring_size,
 		 (unsigned long long)o->span, (unsigned long long)o->max_io,
-		 how, o->no_discard ? " --no-discard" : "",
+		 how, o->packed ? " --packed" : "",
+		 o->no_discard ? " --no-discard" : "",
 		 o->no_event_idx ? " --no-event-idx" : "",
 		 o->no_indirect ? " --no-indirect" : "",
 		 o->command ? " -- COMMAND" : "");

@@ -26,7 +26,7 @@ struct client_options {
 	uint64_t span, max_io, ops, rounds, restarts, count, pid, block;
 	uint64_t warmup_ms;
 	const char *op;
-	bool no_event_idx, no_indirect, no_discard;
+	bool packed, no_event_idx, no_indirect, no_discard;
 	bool no_replay, spin, tsv, same_uva, list, verbose;
 	const char *only;       /* pattern of test names, or NULL */
 	char **command;         /* what follows "--", or NULL */

@@ -59,6 +59,8 @@ static const struct option option[] = {
 	  LOADS, "the largest request" },
 	{ "no-discard", NULL, FLAG, TO(no_discard), 0, 0, 0, 0, LOADS,
 	  "no discard, after which contents are not known" },
+	{ "packed", NULL, FLAG, TO(packed), 0, 0, 0, 0, WORKING,
+	  "packed virtqueues, which the back end must offer" },
 	{ "no-event-idx", NULL, FLAG, TO(no_event_idx), 0, 0, 0, 0, WORKING,
 	  "do not accept EVENT_IDX" },
 	{ "no-indirect", NULL, FLAG, TO(no_indirect), 0, 0, 0, 0, WORKING,

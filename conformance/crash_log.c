@@ -5,18 +5,22 @@
 #include <string.h>
 #include <sys/mman.h>
 
-struct log_queue {
+struct log_queue {              /* the first two are those of both layouts */
 	uint64_t features;
-	uint16_t version, size, last_batch_head, used_idx;
+	uint16_t version, size;
+	uint16_t last_batch_head, used_idx; /* split only */
 };
 
-struct log_entry {
-	uint8_t in_flight, unused[5];
-	uint16_t next;
-	uint64_t counter;
-};
+#define VERSION      1u
+#define SPLIT_BYTES  16u        /* of the header, and of an entry */
+#define PACKED_BYTES 32u
+#define PACKED_USED  16u        /* used_idx, old_used_idx */
 
-#define VERSION 1u
+static size_t unit(const struct crash_log *l)
+{
+	return l->session->features & VIRTIO_F_RING_PACKED ? PACKED_BYTES
+							   : SPLIT_BYTES;
+}
 
 void crash_log_open(struct crash_log *l, const struct session *s)
 {
@@ -27,8 +31,7 @@ void crash_log_open(struct crash_log *l, const struct session *s)
 	l->at = NULL;
 	l->bytes = f->size;
 	l->each = f->queues ? f->size / f->queues : 0;
-	if (l->each <
-	    sizeof(struct log_queue) + f->queue_size * sizeof(struct log_entry))
+	if (l->each < (f->queue_size + 1u) * unit(l))
 		return;
 	p = mmap(NULL, f->size, PROT_READ, MAP_SHARED, s->inflight_fd,
 		 (off_t)f->offset);
@@ -51,13 +54,7 @@ static void head_of(const struct crash_log *l, unsigned queue,
 
 static bool in_flight(const struct crash_log *l, unsigned queue, unsigned head)
 {
-	struct log_entry e;
-
-	memcpy(&e,
-	       l->at + queue * l->each + sizeof(struct log_queue) +
-		       head * sizeof(e),
-	       sizeof(e));
-	return e.in_flight == 1;
+	return l->at[queue * l->each + (head + 1u) * unit(l)] == 1;
 }
 
 bool crash_log_known(const struct crash_log *l)
@@ -96,15 +93,44 @@ unsigned crash_log_fetched(const struct crash_log *l)
 bool crash_log_in_batch(const struct crash_log *l)
 {
 	struct log_queue q;
+	uint16_t used[2];
 
 	if (!crash_log_known(l))
 		return false;
 	for (unsigned i = 0; i < l->session->inflight.queues; i++) {
+		memcpy(used, l->at + i * l->each + PACKED_USED, sizeof(used));
+		if (unit(l) == PACKED_BYTES && used[0] != used[1])
+			return true;
+		if (unit(l) == PACKED_BYTES)
+			continue;
 		head_of(l, i, &q);
 		if (q.used_idx != vring_used_idx(&l->session->queue[i]))
 			return true;
 	}
 	return false;
+}
+
+/*
+ * Entries of a packed log are taken from a list: whose order is another than
+ * that of their counters, were not given back in order.
+ */
+static bool packed_disordered(const struct crash_log *l, unsigned queue)
+{
+	uint64_t least = UINT64_MAX, most = 0, n = 0;
+
+	for (unsigned i = 0; i < l->session->inflight.queue_size; i++) {
+		uint64_t counter;
+
+		if (!in_flight(l, queue, i))
+			continue;
+		memcpy(&counter,
+		       l->at + queue * l->each + (i + 1u) * PACKED_BYTES + 8u,
+		       sizeof(counter));
+		least = counter < least ? counter : least;
+		most = counter > most ? counter : most;
+		n++;
+	}
+	return n > 0 && most - least >= n;
 }
 
 static bool disordered(const struct crash_log *l, unsigned queue)
@@ -113,6 +139,8 @@ static bool disordered(const struct crash_log *l, unsigned queue)
 	uint16_t used = vring_used_idx(q);
 	unsigned n = count(l, queue);
 
+	if (unit(l) == PACKED_BYTES)
+		return packed_disordered(l, queue);
 	for (unsigned i = 0; i < n; i++) {
 		uint16_t head = vring_avail_entry(q, (uint16_t)(used + i));
 

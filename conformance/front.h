@@ -243,6 +243,8 @@ int front_rem_mem_reg(struct front *f, const struct front_region *r);
 
 int front_set_vring_num(struct front *f, unsigned queue, unsigned size);
 int front_set_vring_addr(struct front *f, const struct front_vring_addr *a);
+
+/* base: an index; of a packed ring avail's position, and used's << 16. */
 int front_set_vring_base(struct front *f, unsigned queue, unsigned base);
 int front_get_vring_base(struct front *f, unsigned queue, unsigned *base);
 int front_set_vring_enable(struct front *f, unsigned queue, bool on);

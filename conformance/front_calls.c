@@ -258,11 +258,10 @@ int front_get_vring_base(struct front *f, unsigned queue, unsigned *base)
 		return err;
 	front_message_close(&m);
 	memcpy(&s, m.payload, sizeof(s));
-	if (m.size != sizeof(s) || s.index != queue || s.num > UINT16_MAX)
+	if (m.size != sizeof(s) || s.index != queue)
 		return front_fail(f, FRONT_MALFORMED,
-				  "GET_VRING_BASE of %u: %u bytes, index %u, "
-				  "base %u",
-				  queue, m.size, s.index, s.num);
+				  "GET_VRING_BASE of %u: %u bytes, index %u",
+				  queue, m.size, s.index);
 	*base = s.num;
 	return FRONT_OK;
 }

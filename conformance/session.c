@@ -34,7 +34,7 @@ uint64_t session_all_features(void)
 	       BLK_F_BLK_SIZE | BLK_F_FLUSH | BLK_F_TOPOLOGY |
 	       BLK_F_CONFIG_WCE | BLK_F_MQ | BLK_F_DISCARD |
 	       BLK_F_WRITE_ZEROES | VHOST_F_PROTOCOL | VIRTIO_F_INDIRECT |
-	       VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1;
+	       VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1 | VIRTIO_F_RING_PACKED;
 }
 
 uint64_t session_all_protocol(void)
@@ -196,7 +196,7 @@ static int start_queue(struct session *s, unsigned i)
 
 	err = front_set_vring_num(f, i, q->size);
 	if (!err)
-		err = front_set_vring_base(f, i, vring_used_idx(q));
+		err = front_set_vring_base(f, i, vring_base(q));
 	if (err)
 		return fail_in(s, "SET_VRING_NUM or BASE", err);
 	err = session_set_vring_addr(s, i);
@@ -292,11 +292,11 @@ int session_stop(struct session *s)
 		if (err)
 			return fail_in(s, "GET_VRING_BASE", err);
 		/* What was taken has been completed: nothing in between. */
-		if (base != vring_used_idx(q))
+		if (base != vring_base(q))
 			return session_fail(
 				s, FRONT_MALFORMED,
-				"queue %u stopped at %u with used index %u", i,
-				base, vring_used_idx(q));
+				"queue %u stopped at %#x, its driver at %#x", i,
+				base, vring_base(q));
 	}
 	return FRONT_OK;
 }

@@ -5,9 +5,10 @@
  * another process that serves the same memory and rings.
  *
  * Guest memory has a region for each use, far apart (see session.c):
- * MEM_DRIVER, that only the driver writes (descriptors, available rings,
- * headers, data to write); MEM_DEVICE, that the device writes too (used rings,
- * data read, status bytes); MEM_SPARE, that no request mentions.
+ * MEM_DRIVER, that only the driver writes (descriptors of split rings,
+ * available rings, headers, data to write); MEM_DEVICE, that the device writes
+ * too (used rings, packed rings, data read, status bytes); MEM_SPARE, that no
+ * request mentions.
  *
  * Addresses in descriptors come from session_addr. They are guest addresses or,
  * if ACCESS_PLATFORM was negotiated, I/O virtual addresses.

@@ -49,6 +49,7 @@ static bool make_queue(struct session *s, struct vring *q)
 	unsigned size = s->options.ring_size;
 	struct vring_options o = {
 		.size = (uint16_t)size,
+		.packed = s->features & VIRTIO_F_RING_PACKED,
 		.event_idx = s->features & VIRTIO_F_EVENT_IDX,
 		.table = s->features & VIRTIO_F_INDIRECT ? SESSION_TABLE : 0
 	};
@@ -56,11 +57,15 @@ static bool make_queue(struct session *s, struct vring *q)
 			  sizeof(struct virtio_desc);
 	struct vring_part skip;
 
-	/* The available ring where nothing but its own alignment puts it. */
-	return session_take(s, MEM_DRIVER, size * sizeof(struct virtio_desc),
-			    16, &o.desc) &&
+	/*
+	 * The available ring where nothing but its own alignment puts it; a
+	 * packed ring's event suppression takes less room.
+	 */
+	return session_take(s, o.packed ? MEM_DEVICE : MEM_DRIVER,
+			    size * sizeof(struct virtio_desc), 16, &o.desc) &&
 	       session_take(s, MEM_DRIVER, 2, 4, &skip) &&
-	       session_take(s, MEM_DRIVER, AVAIL_BYTES(size), 2, &o.avail) &&
+	       session_take(s, MEM_DRIVER, AVAIL_BYTES(size), o.packed ? 4 : 2,
+			    &o.avail) &&
 	       session_take(s, MEM_DRIVER, tables, 16, &o.tables) &&
 	       session_take(s, MEM_DEVICE, USED_BYTES(size), 4, &o.used) &&
 	       !vring_init(q, &o);

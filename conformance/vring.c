@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The driver's side of a split virtqueue. */
-#include "vring.h"
+/* The driver's side of a split virtqueue, and what it shares with a packed one.
+ */
+#include "vring_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +43,14 @@ static void place(struct vring *q, const struct vring_options *o)
 	q->tables = o->tables;
 }
 
+static int split_init(const struct vring_options *o)
+{
+	memset(o->desc.host, 0, o->size * sizeof(struct virtio_desc));
+	memset(o->avail.host, 0, AVAIL_BYTES(o->size));
+	memset(o->used.host, 0, USED_BYTES(o->size));
+	return 0;
+}
+
 int vring_init(struct vring *q, const struct vring_options *o)
 {
 	memset(q, 0, sizeof(*q));
@@ -49,10 +58,13 @@ int vring_init(struct vring *q, const struct vring_options *o)
 	q->mask = (uint16_t)(o->size - 1u);
 	q->event_idx = o->event_idx;
 	q->table = o->table;
+	q->packed = o->packed;
+	q->kick = q->call = q->error = -1;
 	place(q, o);
-	memset(o->desc.host, 0, o->size * sizeof(*q->desc));
-	memset(o->avail.host, 0, AVAIL_BYTES(o->size));
-	memset(o->used.host, 0, USED_BYTES(o->size));
+	if (q->packed ? packed_init(q, o) : split_init(o)) {
+		vring_free(q);
+		return -1;
+	}
 	q->link = calloc(o->size, sizeof(*q->link));
 	q->chain = calloc(o->size, sizeof(*q->chain));
 	q->busy = calloc(o->size, sizeof(*q->busy));
@@ -68,12 +80,13 @@ int vring_init(struct vring *q, const struct vring_options *o)
 	for (unsigned i = 0; i < o->size; i++)
 		q->link[i] = (uint16_t)(i + 1u);
 	q->free = o->size;
-	q->free_last = q->mask;
+	q->free_last = (uint16_t)(o->size - 1u);
 	return 0;
 }
 
 void vring_free(struct vring *q)
 {
+	free(q->parts);
 	free(q->link);
 	free(q->chain);
 	free(q->busy);
@@ -118,8 +131,8 @@ static void build_table(struct vring *q, uint16_t head,
 }
 
 /* Descriptors come from the front of the free list, already linked. */
-int vring_build(struct vring *q, const struct vring_buffer *b, unsigned n,
-		bool indirect, uint32_t cookie)
+static int split_build(struct vring *q, const struct vring_buffer *b,
+		       unsigned n, bool indirect, uint32_t cookie)
 {
 	unsigned need;
 	uint16_t head = q->free_first, at = head;
@@ -142,6 +155,13 @@ int vring_build(struct vring *q, const struct vring_buffer *b, unsigned n,
 	return head;
 }
 
+int vring_build(struct vring *q, const struct vring_buffer *b, unsigned n,
+		bool indirect, uint32_t cookie)
+{
+	return q->packed ? packed_build(q, b, n, indirect, cookie)
+			 : split_build(q, b, n, indirect, cookie);
+}
+
 static void make_available(struct vring *q, uint16_t head)
 {
 	/* Atomic: a front end may be looking, see vring_avail_entry. */
@@ -150,11 +170,19 @@ static void make_available(struct vring *q, uint16_t head)
 	q->next_avail++;
 }
 
-void vring_post(struct vring *q, uint16_t head)
+static void split_post(struct vring *q, uint16_t head)
 {
 	q->busy[head] = true;
 	q->in_flight++;
 	make_available(q, head);
+}
+
+void vring_post(struct vring *q, uint16_t head)
+{
+	if (q->packed)
+		packed_post(q, head);
+	else
+		split_post(q, head);
 }
 
 int vring_add(struct vring *q, const struct vring_buffer *b, unsigned n,
@@ -168,7 +196,7 @@ int vring_add(struct vring *q, const struct vring_buffer *b, unsigned n,
 	return head;
 }
 
-bool vring_publish(struct vring *q)
+static bool split_publish(struct vring *q)
 {
 	uint16_t old = q->published, new = q->next_avail;
 
@@ -182,6 +210,11 @@ bool vring_publish(struct vring *q)
 		return (uint16_t)(new - load16(q->avail_event) - 1u) <
 		       (uint16_t)(new - old);
 	return !(load16(q->used_flags) & USED_NO_NOTIFY);
+}
+
+bool vring_publish(struct vring *q)
+{
+	return q->packed ? packed_publish(q) : split_publish(q);
 }
 
 bool vring_notify(const struct vring *q)
@@ -215,9 +248,14 @@ static void give_back(struct vring *q, uint16_t head)
 	q->chain[head] = 0;
 }
 
-bool vring_pending(const struct vring *q)
+static bool split_pending(const struct vring *q)
 {
 	return load16(q->used_idx) != q->seen;
+}
+
+bool vring_pending(const struct vring *q)
+{
+	return q->packed ? packed_pending(q) : split_pending(q);
 }
 
 static int broken(struct vring *q, const char *what, unsigned a, unsigned b)
@@ -253,7 +291,7 @@ static int take(struct vring *q, struct vring_used *u)
 	return 1;
 }
 
-int vring_pop(struct vring *q, struct vring_used *u)
+static int split_pop(struct vring *q, struct vring_used *u)
 {
 	uint16_t idx = load16(q->used_idx);
 	int got;
@@ -272,7 +310,12 @@ int vring_pop(struct vring *q, struct vring_used *u)
 	return got;
 }
 
-bool vring_arm(struct vring *q)
+int vring_pop(struct vring *q, struct vring_used *u)
+{
+	return q->packed ? packed_pop(q, u) : split_pop(q, u);
+}
+
+static bool split_arm(struct vring *q)
 {
 	if (q->event_idx)
 		store16(q->used_event, q->seen);
@@ -283,7 +326,12 @@ bool vring_arm(struct vring *q)
 	return !vring_pending(q);
 }
 
-void vring_disarm(struct vring *q)
+bool vring_arm(struct vring *q)
+{
+	return q->packed ? packed_arm(q) : split_arm(q);
+}
+
+static void split_disarm(struct vring *q)
 {
 	if (q->event_idx)       /* half a ring away: not soon */
 		store16(q->used_event, (uint16_t)(q->seen - 1u));
@@ -291,16 +339,31 @@ void vring_disarm(struct vring *q)
 		store16(q->avail_flags, AVAIL_NO_INTERRUPT);
 }
 
+void vring_disarm(struct vring *q)
+{
+	if (q->packed)
+		packed_disarm(q);
+	else
+		split_disarm(q);
+}
+
 /* --- for a front end, and for hostile tests ------------------------------- */
+
+uint32_t vring_base(const struct vring *q)
+{
+	return q->packed ? packed_base(q) : load16(q->used_idx);
+}
 
 uint16_t vring_used_idx(const struct vring *q)
 {
-	return load16(q->used_idx);
+	return q->packed ? __atomic_load_n(&q->seen, __ATOMIC_RELAXED)
+			 : load16(q->used_idx);
 }
 
 uint16_t vring_avail_idx(const struct vring *q)
 {
-	return load16(q->avail_idx);
+	return q->packed ? __atomic_load_n(&q->published, __ATOMIC_RELAXED)
+			 : load16(q->avail_idx);
 }
 
 uint16_t vring_avail_entry(const struct vring *q, uint16_t idx)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The driver's side of a split virtqueue (virtio 1.x, 2.7): chains of
- * descriptors, direct or through an indirect table, the available ring, the
- * used ring, and both ways of suppressing notifications.
+ * The driver's side of a virtqueue, split (virtio 1.x, 2.7) or packed (2.8):
+ * chains of descriptors, direct or through an indirect table, what comes back,
+ * and both ways of suppressing notifications.
  *
  * Nothing is allocated after vring_init. One thread at a time uses a queue;
  * different queues share nothing.
@@ -24,7 +24,8 @@
 
 #include "virtio.h"
 
-#define VRING_WHY 120u
+#define VRING_WHY   120u
+#define VRING_PARTS 40u         /* descriptors of a chain in a packed ring */
 
 struct vring_part {             /* a piece of guest memory */
 	void *host;
@@ -32,10 +33,12 @@ struct vring_part {             /* a piece of guest memory */
 };
 
 struct vring_options {
-	uint16_t size;          /* power of two, to 32768 */
+	uint16_t size;          /* to 32768; split: a power of two */
+	bool packed;            /* was negotiated */
 	bool event_idx;         /* was negotiated */
 	uint16_t table;         /* descriptors in an indirect table; 0: none */
-	struct vring_part desc, avail, used;
+	struct vring_part desc, avail, used; /* packed: ring, driver's and
+				 * device's event suppression */
 	struct vring_part tables; /* size * table descriptors, or nothing */
 };
 
@@ -46,9 +49,14 @@ struct vring_buffer {
 };
 
 struct vring_used {             /* a completion */
-	uint16_t head;
+	uint16_t head;          /* or the id of a buffer */
 	uint32_t len;           /* as the device says */
 	uint32_t cookie;
+};
+
+struct vring_at {               /* in a packed ring */
+	uint16_t index;
+	bool wrap;
 };
 
 struct vring {
@@ -72,6 +80,16 @@ struct vring {
 	uint16_t *chain;        /* descriptors of the chain that starts here */
 	bool *busy;             /* a chain that starts here is in flight */
 	uint32_t *cookie;
+
+	/* packed; next_avail, published and seen count chains, free ids */
+	bool packed;
+	struct virtio_pdesc *ring;
+	uint32_t *driver_event, *device_event;
+	struct vring_at put, shown, get; /* next to fill, to show, to take */
+	uint16_t first_flags;   /* of the descriptor at shown */
+	uint16_t posted;        /* descriptors not yet shown */
+	uint16_t room;          /* descriptors free */
+	struct virtio_pdesc *parts; /* of each id, until it is posted */
 
 	int kick, call, error;  /* eventfds, nonblocking */
 	uint64_t kicks;         /* by vring_flush */
@@ -126,11 +144,18 @@ void vring_disarm(struct vring *q);
 
 /* --- for a front end ------------------------------------------------------ */
 
-uint16_t vring_used_idx(const struct vring *q);   /* as it is in memory */
+/* Where a device begins, or goes on after all was given back: a ring base. */
+uint32_t vring_base(const struct vring *q);
+
+/*
+ * As they are in memory; of a packed ring, which has no such thing, the number
+ * of buffers taken back and shown.
+ */
+uint16_t vring_used_idx(const struct vring *q);
 uint16_t vring_avail_idx(const struct vring *q);
 uint16_t vring_avail_entry(const struct vring *q, uint16_t idx);
 
-/* --- for hostile tests ---------------------------------------------------- */
+/* --- for hostile tests, split only ---------------------------------------- */
 
 /*
  * Writes n descriptors, in host byte order and whatever they say, from index

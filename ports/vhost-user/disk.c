@@ -590,6 +590,10 @@ static uint64_t features(const struct disk *d, const struct store *s)
 		f &= ~(VBLK_F_FLUSH | VBLK_F_CONFIG_WCE);
 	if (o->num_queues > 1)
 		f |= VBLK_F_MQ;
+	if (o->packed)
+		f |= VBLK_F_RING_PACKED;
+	if (o->in_order)
+		f |= VBLK_F_IN_ORDER;
 	if (o->iommu)
 		f |= VBLK_F_ACCESS_PLATFORM | VBLK_F_SIZE_MAX;
 	return f;

@@ -135,7 +135,7 @@ static enum verdict on_off(const char *name, const char *v, bool *out)
 enum key {
 	SOCKET_PATH, FD, BLK_FILE, NULL_SIZE, READ_ONLY, SERIAL, BLOCK_SIZE,
 	NUM_QUEUES, QUEUE_SIZE_KEY, THREADS, CACHE, AIO, POLL_US, MEMORY_LIMIT,
-	IOMMU, INFLIGHT, JITTER_US, DISK_KEYS,
+	IOMMU, INFLIGHT, PACKED, IN_ORDER, JITTER_US, DISK_KEYS,
 	/* of the program */
 	EXPORT = DISK_KEYS, STATS, LOG_LEVEL, SANDBOX, CAPABILITIES, HELP,
 	VERSION_KEY, KEYS
@@ -176,6 +176,9 @@ static const struct {
 		    "disk's addresses\n(off)" },
 	[INFLIGHT] = { "inflight", "on|off", "keep what is in flight where it "
 		       "outlives a crash (on)" },
+	[PACKED] = { "packed", "on|off", "offer packed virtqueues (on)" },
+	[IN_ORDER] = { "in-order", "on|off", "offer to use buffers in order, "
+		       "which makes the quick\nwait for the slow (off)" },
 	[JITTER_US] = { "jitter-us", "N", "testing: hold each completion for "
 			"up to N microseconds" },
 	[EXPORT] = { "export", "KEY[=VALUE],...", "a disk; repeat for several. "
@@ -256,6 +259,8 @@ static enum verdict set_disk(struct disk_options *d, enum key k, const char *v)
 	case MEMORY_LIMIT: return size(name, v, &d->memory_limit);
 	case IOMMU: return on_off(name, v, &d->iommu);
 	case INFLIGHT: return on_off(name, v, &d->inflight);
+	case PACKED: return on_off(name, v, &d->packed);
+	case IN_ORDER: return on_off(name, v, &d->in_order);
 	default: return small(name, v, 0, JITTER_US_MAX, &d->jitter_us);
 	}
 }
@@ -458,7 +463,8 @@ int options_parse(struct options *o, int argc, char **argv)
 				       .block_size = STORE_BLOCK_MIN,
 				       .num_queues = processors(),
 				       .queue_size = QUEUE_SIZE,
-				       .inflight = true };
+				       .inflight = true,
+				       .packed = true };
 	int status = -1;
 
 	memset(o, 0, sizeof(*o));

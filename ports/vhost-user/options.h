@@ -37,6 +37,8 @@ struct disk_options {
 	uint64_t memory_limit;  /* bytes; 0: none */
 	bool     iommu;
 	bool     inflight;
+	bool     packed;
+	bool     in_order;
 	unsigned jitter_us;
 };
 

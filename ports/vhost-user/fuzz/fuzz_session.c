@@ -53,7 +53,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 						     .queue_size = 16,
 						     .threads = 1,
 						     .iommu = true,
-						     .inflight = true };
+						     .inflight = true,
+						     .packed = true };
 	char why[512];
 
 	(void)argc;
