@@ -9,6 +9,8 @@
  *              and header, writes status, used element and index
  *     memcpy   4 KiB, what a real store pays at least
  *
+ * The same on a packed ring, beside the split one's figure.
+ *
  * All variants take turns, REPEATS times; the table has medians and quartiles.
  */
 #include <pthread.h>
@@ -58,7 +60,10 @@ struct memory {
 struct side {                   /* the guest's side of a queue */
 	struct memory *m;
 	uint16_t queue, next_avail, last_used;
-	bool indirect;
+	bool indirect, packed;
+	uint16_t next, used;    /* packed: descriptors since the beginning */
+	uint16_t first_flags;
+	uint32_t type;
 };
 
 /* What a variant is; run by measure(). */
@@ -70,11 +75,13 @@ struct variant {
 	bool indirect;
 	unsigned depth, queues;
 	double ns[REPEATS];
+	bool packed;
 };
 
 static struct memory *memory;
-static struct vblk *dev;
-static struct side sides[QUEUES];
+static struct vblk *dev, *split_dev, *packed_dev;
+static struct side split_sides[QUEUES], packed_sides[QUEUES];
+static struct side *sides = split_sides;
 static double ns_per_tick, tick_cost;
 
 /* --- time ----------------------------------------------------------------- */
@@ -196,6 +203,96 @@ static void offer(struct side *s, unsigned i)
 		     vblk_le16_make((uint16_t)(3u * i)));
 }
 
+/* --- the same with a packed ring ------------------------------------------ */
+
+/* Its lap decides what available and used look like. */
+static uint16_t lap_flags(uint16_t n, bool used)
+{
+	bool first = n / QUEUE_SIZE % 2u == 0;
+
+	if (used)
+		return first ? VBLK_DESC_AVAIL | VBLK_DESC_USED : 0;
+	return first ? VBLK_DESC_AVAIL : VBLK_DESC_USED;
+}
+
+static void put_packed(struct side *s, const void *at, uint32_t len,
+		       uint32_t flags, bool first)
+{
+	struct vblk_packed_desc *d = (void *)&s->m->desc[s->next % QUEUE_SIZE];
+	uint16_t all = (uint16_t)(flags | lap_flags(s->next, false));
+
+	d->addr = vblk_le64_make(gpa_of(at));
+	d->len = vblk_le32_make(len);
+	d->id = vblk_le16_make(7);
+	if (first)
+		s->first_flags = all;
+	else
+		vblk_store16(&d->flags, vblk_le16_make(all));
+	s->next++;
+}
+
+static void offer_packed(struct side *s, unsigned i)
+{
+	struct page *p = &s->m->page[i];
+	uint16_t head = s->next % QUEUE_SIZE;
+	uint32_t in = s->type == VBLK_T_IN ? VBLK_DESC_WRITE : 0;
+	struct vblk_packed_desc *d = (void *)&s->m->desc[head];
+
+	p->header.sector = vblk_le64_make(8u * i);
+	p->status = 0xff;
+	if (s->indirect) {
+		put_packed(s, p->table, sizeof(p->table), VBLK_DESC_INDIRECT,
+			   true);
+	} else {
+		put_packed(s, &p->header, 16, VBLK_DESC_NEXT, true);
+		put_packed(s, s->m->data[i], DATA, VBLK_DESC_NEXT | in, false);
+		put_packed(s, &p->status, 1, VBLK_DESC_WRITE, false);
+	}
+	vblk_wmb();
+	vblk_store16(&d->flags, vblk_le16_make(s->first_flags));
+}
+
+/* A table's descriptors have flags where a split one's have next. */
+static void describe_packed(struct side *s, uint32_t type, bool indirect)
+{
+	s->type = type;
+	s->indirect = indirect;
+	for (unsigned i = 0; i < DEPTH; i++) {
+		struct page *p = &s->m->page[i];
+		uint32_t in = type == VBLK_T_IN ? VBLK_DESC_WRITE : 0;
+
+		put(&p->table[0], &p->header, 16, 0, 0);
+		put(&p->table[1], s->m->data[i], DATA, 0, in);
+		put(&p->table[2], &p->status, 1, 0, VBLK_DESC_WRITE);
+		p->header.type = vblk_le32_make(type);
+	}
+}
+
+static void empty_packed(struct side *s, unsigned n)
+{
+	unsigned each = s->indirect ? 1 : 3;
+	uint16_t event;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct vblk_packed_desc *d =
+			(void *)&s->m->desc[s->used % QUEUE_SIZE];
+		uint16_t flags = vblk_le16_get(vblk_load16(&d->flags));
+
+		if ((flags & (VBLK_DESC_AVAIL | VBLK_DESC_USED)) !=
+		    lap_flags(s->used, true))
+			die("requests are missing");
+		if (s->m->page[i].status != VBLK_S_OK)
+			die("a request failed");
+		s->used = (uint16_t)(s->used + each);
+	}
+	event = (uint16_t)(s->used % QUEUE_SIZE |
+			   (s->used / QUEUE_SIZE % 2u ? 0u : VBLK_WRAP));
+	vblk_store16(&s->m->avail[0], vblk_le16_make(event));
+	vblk_store16(&s->m->avail[1], vblk_le16_make(VBLK_EVENT_DESC));
+}
+
+/* --- either --------------------------------------------------------------- */
+
 static void show(struct side *s)
 {
 	vblk_wmb();
@@ -205,13 +302,20 @@ static void show(struct side *s)
 /* Nothing is in flight: the first n requests. */
 static void fill(struct side *s, unsigned n)
 {
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n && s->packed; i++)
+		offer_packed(s, i);
+	for (unsigned i = 0; i < n && !s->packed; i++)
 		offer(s, i);
-	show(s);
+	if (!s->packed)
+		show(s);
 }
 
 static void empty(struct side *s, unsigned n)
 {
+	if (s->packed) {
+		empty_packed(s, n);
+		return;
+	}
 	if ((uint16_t)(vblk_le16_get(vblk_load16(&s->m->used[USED_IDX])) -
 		       s->last_used) != n)
 		die("requests are missing");
@@ -352,7 +456,7 @@ static void device(enum device which, uint16_t queue)
 
 static struct vblk_queue_addr addr_of(unsigned q)
 {
-	struct memory *m = &memory[q];
+	struct memory *m = sides[q].m;
 	struct vblk_queue_addr a = { .desc = gpa_of(m->desc),
 				     .driver = gpa_of(m->avail),
 				     .device = gpa_of(m->used),
@@ -380,7 +484,11 @@ static double measure(const struct variant *v)
 	static double batch[REQUESTS];
 	unsigned each = v->depth * v->queues, batches = REQUESTS / each;
 
-	for (unsigned q = 0; q < v->queues; q++)
+	sides = v->packed ? packed_sides : split_sides;
+	dev = v->packed ? packed_dev : split_dev;
+	for (unsigned q = 0; q < v->queues && v->packed; q++)
+		describe_packed(&sides[q], v->type, v->indirect);
+	for (unsigned q = 0; q < v->queues && !v->packed; q++)
 		describe(&sides[q], v->type, v->indirect);
 	if (v->device == FLOOR)
 		hand_over(true);
@@ -398,6 +506,8 @@ static double measure(const struct variant *v)
 	}
 	if (v->device == FLOOR)
 		hand_over(false);
+	sides = split_sides;
+	dev = split_dev;
 	return undisturbed(batch, batches) / each;
 }
 
@@ -544,8 +654,10 @@ static struct traffic notifications(unsigned together)
 /* --- all of it ------------------------------------------------------------ */
 
 #define ROW(what, type, indirect, depth, queues) \
-	{ what, CORE, type, indirect, depth, queues, { 0 } }, \
-	{ what, FLOOR, type, indirect, depth, queues, { 0 } }
+	{ what, CORE, type, indirect, depth, queues, { 0 }, false }, \
+	{ what, FLOOR, type, indirect, depth, queues, { 0 }, false }
+#define PACKED(what, type, indirect, depth) \
+	{ what ", packed", CORE, type, indirect, depth, 1, { 0 }, true }
 
 static struct variant variants[] = {
 	ROW("read   direct", VBLK_T_IN, false, 1, 1),
@@ -561,15 +673,24 @@ static struct variant variants[] = {
 	ROW("write  indirect", VBLK_T_OUT, true, 32, 1),
 	ROW("write  indirect", VBLK_T_OUT, true, 128, 1),
 	ROW("read   direct", VBLK_T_IN, false, 32, 2),
-	{ "read   direct, lane", LANE, VBLK_T_IN, false, 32, 1, { 0 } },
-	{ "write  direct, lane", LANE, VBLK_T_OUT, false, 32, 1, { 0 } },
+	{ "read   direct, lane", LANE, VBLK_T_IN, false, 32, 1, { 0 }, false },
+	{ "write  direct, lane", LANE, VBLK_T_OUT, false, 32, 1, { 0 }, false },
+	PACKED("read   direct", VBLK_T_IN, false, 1),
+	PACKED("read   direct", VBLK_T_IN, false, 32),
+	PACKED("read   direct", VBLK_T_IN, false, 128),
+	PACKED("read   indirect", VBLK_T_IN, true, 1),
+	PACKED("read   indirect", VBLK_T_IN, true, 32),
+	PACKED("read   indirect", VBLK_T_IN, true, 128),
+	PACKED("write  direct", VBLK_T_OUT, false, 32),
+	PACKED("write  indirect", VBLK_T_OUT, true, 32),
 };
 
 #define VARIANTS (sizeof(variants) / sizeof(*variants))
 
 static double copies[REPEATS], thread_rate[QUEUES][REPEATS];
 
-static void make_device(void)
+/* One of two devices, on one half of the memory. */
+static struct vblk *make_device(bool packed)
 {
 	struct vblk_config cfg = { .capacity = 1u << 20,
 				   .features = VBLK_F_FLUSH | VBLK_F_MQ |
@@ -580,27 +701,47 @@ static void make_device(void)
 				   .slots = DEPTH,
 				   .segs = 8 };
 	struct vblk_region all = { .gpa = GPA,
-				   .len = QUEUES * sizeof(*memory),
+				   .len = 2u * QUEUES * sizeof(*memory),
+				   .host = memory,
 				   .perm = VBLK_RW };
-	void *storage = aligned_alloc(64, (vblk_sizeof(&cfg) + 63u) & ~63u);
+	void *storage;
 
-	memory = aligned_alloc(4096, (all.len + 4095u) & ~UINT64_C(4095));
-	if (!storage || !memory)
+	cfg.features |= packed ? VBLK_F_RING_PACKED : 0u;
+	storage = aligned_alloc(64, (vblk_sizeof(&cfg) + 63u) & ~63u);
+	if (!storage)
 		die("no memory");
-	memset(memory, 0, all.len);
-	all.host = memory;
 	if (vblk_init(&dev, storage, vblk_sizeof(&cfg), &cfg) != VBLK_OK ||
 	    vblk_mem_add(dev, &all) != VBLK_OK ||
 	    vblk_accept(dev, vblk_features(dev)) != VBLK_OK)
 		die("the device was refused");
+	sides = packed ? packed_sides : split_sides;
 	for (uint16_t q = 0; q < QUEUES; q++) {
-		sides[q].m = &memory[q];
+		struct vblk_queue_addr a;
+
+		sides[q].m = &memory[q + (packed ? QUEUES : 0u)];
 		sides[q].queue = q;
-		if (vblk_lane_init(&lanes[q].lane, dev, NULL, UINT64_C(1) << q,
+		sides[q].packed = packed;
+		a = addr_of(q);
+		if (vblk_queue_start(dev, q, &a, NULL, NULL) != VBLK_OK)
+			die("a queue was refused");
+		if (!packed &&
+		    vblk_lane_init(&lanes[q].lane, dev, NULL, UINT64_C(1) << q,
 				   &null_hal, &lanes[q]) != VBLK_OK)
 			die("the lane was refused");
 	}
-	hand_over(false);
+	return dev;
+}
+
+static void make_devices(void)
+{
+	size_t bytes = 2u * QUEUES * sizeof(*memory);
+
+	memory = aligned_alloc(4096, (bytes + 4095u) & ~(size_t)4095u);
+	if (!memory)
+		die("no memory");
+	memset(memory, 0, bytes);
+	packed_dev = make_device(true);
+	split_dev = make_device(false);
 }
 
 static void machine(const char *command)
@@ -647,23 +788,41 @@ static double cell(double *ns)
 	return mid;
 }
 
+/* The split ring's figure, in the same place of the table. */
+static double of_split(const struct variant *v)
+{
+	for (unsigned i = 0; i < VARIANTS; i++) {
+		struct variant *w = &variants[i];
+		double low, high;
+
+		if (!w->packed && w->device == CORE && w->type == v->type &&
+		    w->indirect == v->indirect && w->depth == v->depth &&
+		    w->queues == v->queues)
+			return median(w->ns, &low, &high);
+	}
+	return 0;
+}
+
 static void table(void)
 {
-	printf("%-21s%6s%7s%23s%23s%8s\n", "", "depth", "queues", "core",
+	printf("%-24s%6s%7s%23s%23s%8s\n", "", "depth", "queues", "core",
 	       "floor", "ratio");
 	for (unsigned i = 0; i < VARIANTS; i++) {
 		struct variant *v = &variants[i];
 		double core, low;
 
-		printf("%-21s%6u%7u", v->name, v->depth, v->queues);
+		printf("%-24s%6u%7u", v->name, v->depth, v->queues);
 		core = cell(v->ns);
-		if (v->device == CORE) {
+		if (v->packed) {
+			printf("%23s%8.2f",
+			       "of the split ring's:", core / of_split(v));
+		} else if (v->device == CORE) {
 			low = cell(variants[++i].ns);
 			printf("%8.1f", core / low);
 		}
 		putchar('\n');
 	}
-	printf("%-34s", "memcpy");
+	printf("%-37s", "memcpy");
 	(void)cell(copies);
 	putchar('\n');
 }
@@ -703,7 +862,7 @@ int main(int argc, char **argv)
 
 	calibrate();
 	machine(argc > 0 ? argv[0] : "bench");
-	make_device();
+	make_devices();
 	for (unsigned i = 0; i < VARIANTS; i++)
 		(void)measure(&variants[i]);    /* warm */
 	for (unsigned r = 0; r < REPEATS; r++) {
