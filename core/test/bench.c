@@ -497,6 +497,7 @@ static double measure(const struct variant *v)
 
 		for (unsigned q = 0; q < v->queues; q++)
 			fill(&sides[q], v->depth);
+		vblk_mb();      /* its stores are not for us to wait for */
 		t = ticks();
 		for (uint16_t q = 0; q < v->queues; q++)
 			device(v->device, q);
