@@ -115,14 +115,20 @@ bool vblk_plog_note(struct queue *q, const struct slot *s, uint16_t *at,
 	return true;
 }
 
-/* head and last were checked when it was noted; others may write since. */
+/*
+ * head and last were checked when it was noted; others may write since. While
+ * it waited for memory, batches may have come in front of it.
+ */
 void vblk_plog_taken(struct queue *q, uint16_t head)
 {
-	uint16_t last;
+	uint16_t *word = &q->log->free_head, last, at;
 
 	vblk_log_taken(q, head);
+	for (uint16_t n = 0;
+	     n < q->size && *word != head && log_names(q, word, &at); n++)
+		word = &entry(q, at)->link;
 	if (log_names(q, &entry(q, head)->last, &last))
-		q->log->free_head = entry(q, last)->link;
+		*word = entry(q, last)->link;
 	q->log->old_free_head = q->log->free_head;
 	in_order();
 }

@@ -990,6 +990,89 @@ START_TEST(life__crash_before_the_batch_is_shown)
 }
 END_TEST
 
+/* Entries from free_head on. */
+static unsigned free_entries(void)
+{
+	unsigned n = 0;
+
+	for (uint16_t i = log_.free_head; i < QSIZE && n <= QSIZE; n++)
+		i = log_.e[i].next;
+	return n;
+}
+
+/* The third of three requests waits for the memory of its data. */
+static uint64_t one_waits(void)
+{
+	struct vblk_config c = logged();
+	uint64_t there;
+
+	c.on_demand = true;
+	c.regions = 16;
+	memset(&log_, 0, sizeof(log_));
+	rig_open_bare(&c);
+	(void)ram_new(RAM, RAM_LEN);
+	rig.ring[0].size = QSIZE;
+	expect(vblk_accept(rig.dev, vblk_features(rig.dev)), VBLK_OK);
+	start_with_log();
+	drv_reset();
+	for (unsigned i = 0; i < 3; i++)
+		op[i] = ask_packed(i, SECTOR);
+	there = (op[2].data - RAM) & ~UINT64_C(15);
+	give(RAM, there);
+	expect(poll_queue(0), 2);
+	done(0, 0, VBLK_S_OK);
+	(void)vblk_irq(rig.dev, 0);
+	is_used(op[0].head, SECTOR + 1);
+	return there;
+}
+
+/* Its copy lies among the free entries that batches come in front of. */
+START_TEST(life__batch_is_shown_while_a_chain_waits_for_memory)
+{
+	uint64_t there = one_waits();
+
+	expect(free_entries(), QSIZE - 3u);
+	if (_i == 1) {
+		done(0, 1, VBLK_S_OK);
+		(void)vblk_irq(rig.dev, 0);
+		is_used(op[1].head, SECTOR + 1);
+		expect(free_entries(), QSIZE);
+	}
+	give(RAM + there, RAM_LEN - there);
+	expect(vblk_poll(rig.dev, 0, &rig.req[2], 1), 1);
+	expect(rig.req[2].sector, 2);
+	expect(free_entries(), QSIZE - (_i == 1 ? 3u : 6u));
+	done(0, 2, VBLK_S_OK);
+	if (_i == 0)
+		done(0, 1, VBLK_S_OK);
+	(void)vblk_irq(rig.dev, 0);
+	is_used(op[2].head, SECTOR + 1);
+	if (_i == 0)
+		is_used(op[1].head, SECTOR + 1);
+	expect(free_entries(), QSIZE);
+	for (unsigned i = 0; i < 2u * QSIZE; i++)
+		there_and_back();
+}
+END_TEST
+
+/* The free entries lead nowhere, or round: that life goes on none the less. */
+START_TEST(trust__log_is_spoiled_while_a_chain_waits_for_memory)
+{
+	uint64_t there = one_waits();
+
+	if (_i == 0)
+		log_.free_head = QSIZE;
+	else
+		log_.e[log_.free_head].next = log_.free_head;
+	give(RAM + there, RAM_LEN - there);
+	expect(vblk_poll(rig.dev, 0, &rig.req[2], 1), 1);
+	expect(rig.req[2].sector, 2);
+	done(0, 2, VBLK_S_OK);
+	(void)vblk_irq(rig.dev, 0);
+	is_used(op[2].head, SECTOR + 1);
+}
+END_TEST
+
 /* After each store of publishing, in the order of inflight_packed.c. */
 START_TEST(life__crash_while_the_batch_is_shown)
 {
@@ -1215,6 +1298,10 @@ static void add(TCase *tc)
 	tcase_add_test(tc, life__log_layout);
 	tcase_add_loop_test(tc, life__crash_while_in_flight, 0, 5);
 	tcase_add_test(tc, life__crash_before_the_batch_is_shown);
+	tcase_add_loop_test(
+		tc, life__batch_is_shown_while_a_chain_waits_for_memory, 0, 2);
+	tcase_add_loop_test(
+		tc, trust__log_is_spoiled_while_a_chain_waits_for_memory, 0, 2);
 	tcase_add_loop_test(tc, life__crash_while_the_batch_is_shown, 0, 45);
 	tcase_add_test(tc, life__crash_after_the_driver_went_on);
 	tcase_add_loop_test(tc, life__crash_anywhere, 0, 200);
