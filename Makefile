@@ -276,7 +276,8 @@ SUITES-vhost-user := vhost-user-cli vhost-user-clients vhost-user-clients-san \
 	vhost-user-clients-tsan vhost-user-hostile vhost-user-hostile-san \
 	vhost-user-sandbox vhost-user-fuzz \
 	vhost-user-install vhost-user-guests
-SUITES-conformance := conformance-sim conformance-sim-san requirements
+SUITES-conformance := conformance-sim conformance-sim-san conformance-vhost-user \
+	requirements
 SUITES-xen := xen-build xen-cli xen-testbed-build xen-guests-distro \
 	xen-guests-small xen-guests-driver
 .PHONY: $(filter-out size,$(SUITES)) $(SUITES-vhost-user) $(SUITES-xen) \
@@ -422,10 +423,13 @@ GUESTS ?= linux_q35_pci linux_arm64_mmio linux_q35_reconnect seabios_boot_sector
 CONFORMANCE = build/$(1)/vblk-conformance
 
 conformance-sim: $(call CONFORMANCE,release)
-	$< --sim
+	$< --sim --waivers=conformance/test/waivers
 
 conformance-sim-san: $(call CONFORMANCE,clang-san)
-	$(PLAIN) $< --sim
+	$(PLAIN) $< --sim --waivers=conformance/test/waivers
+
+conformance-vhost-user: $(call CONFORMANCE,release) $(call DAEMON,release)
+	conformance/test/vhost_user $^
 
 # --- suites of make check-xen ---------------------------------------------------------
 

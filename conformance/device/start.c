@@ -36,7 +36,7 @@ bool accepts(struct suite *s, uint64_t features)
 
 void negotiate(struct suite *s, uint64_t want, uint64_t must)
 {
-	uint64_t f = want == ALL_FEATURES ? UNDERSTOOD : want;
+	uint64_t f = want & UNDERSTOOD;
 
 	if (s->over)
 		return;

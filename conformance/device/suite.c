@@ -92,6 +92,7 @@ static void begin(struct suite *s, struct dut *d, const struct suite_test *t,
 	s->packed = packed;
 	s->seed = 1;
 	r->verdict = SUITE_PASS;
+	r->rings = 0;
 	r->why[0] = '\0';
 	d->why[0] = '\0';
 	note(s, "test %s, %s ring", t->name, packed ? "packed" : "split");
@@ -121,6 +122,8 @@ static void run_on(struct suite *s, struct dut *d, const struct suite_test *t,
 	if (!s->over)
 		t->run(s);
 	end(s);
+	if (r->verdict != SUITE_SKIP)
+		r->rings = packed ? SUITE_PACKED : SUITE_SPLIT;
 }
 
 void suite_run(struct suite *s, struct dut *d, const struct suite_test *t,
@@ -135,8 +138,10 @@ void suite_run(struct suite *s, struct dut *d, const struct suite_test *t,
 			return;
 		/* the second ring: its skip does not undo the first's pass */
 		run_on(s, d, t, &other, true);
+		other.rings |= r->rings;
 		if (other.verdict == SUITE_FAIL)
 			*r = other;
+		r->rings = other.rings;
 		return;
 	}
 	run_on(s, d, t, r, true);

