@@ -78,6 +78,8 @@ struct seen {
 static struct seen seen[8192];
 static unsigned count;
 static bool hostile;
+static bool packed_ring;
+static uint16_t after;          /* packed: descriptors of the one request */
 static uint8_t *reads;          /* of each byte of RAM; NULL: not counted */
 
 static uint64_t gpa_of(const void *p)
@@ -97,6 +99,9 @@ static bool is_index(uint64_t gpa)
 {
 	const struct ring *r = &rig.ring[0];
 
+	if (packed_ring)        /* events; the flags where a chain may begin */
+		return gpa == r->avail || gpa == r->desc + 14 ||
+		       gpa == r->desc + 16u * after + 14u;
 	return gpa == r->avail || gpa == r->avail + 2 ||
 	       gpa == r->avail + 4u + 2u * r->size;
 }
@@ -146,6 +151,8 @@ static void begin(uint64_t features)
 	(void)poll_queue(0);
 	count = 0;
 	hostile = false;
+	packed_ring = features & VBLK_F_RING_PACKED;
+	after = 0;
 	reads = NULL;
 }
 
@@ -181,12 +188,47 @@ static struct op request(unsigned i)
 
 #define REQUESTS 9
 
+/*
+ * The same requests in a packed ring, from its first descriptor on: the split
+ * ring's table is turned into one, and so is an indirect table.
+ */
+static void repack(uint64_t table, uint16_t n, bool ring)
+{
+	for (uint16_t i = 0; i < n; i++) {
+		uint64_t at = table + 16u * i;
+		uint16_t flags = get16(at + 12);
+
+		put16(at + 12, 77);     /* the id */
+		put16(at + 14, ring ? flags | 0x80u : flags & WRITE);
+	}
+}
+
+static struct op packed_request(unsigned i)
+{
+	struct op o = request(i);
+	uint64_t desc = rig.ring[0].desc;
+	uint16_t n = 1;
+
+	while (get16(desc + 16u * (n - 1u) + 12) & NEXT)
+		n++;
+	if (get16(desc + 12) & INDIRECT)
+		repack(get64(desc), (uint16_t)(get32(desc + 8) / 16u), false);
+	repack(desc, n, true);
+	put16(rig.ring[0].avail, 0); /* the split ring's index: an event */
+	put16(rig.ring[0].avail + 2, 0);
+	after = n;
+	return o;
+}
+
 /* --- read once ----------------------------------------------------------- */
 
 START_TEST(trust__every_byte_is_read_once)
 {
-	begin(0);
-	(void)request((unsigned)_i);
+	begin(_i < REQUESTS ? 0 : VBLK_F_RING_PACKED);
+	if (_i < REQUESTS)
+		(void)request((unsigned)_i);
+	else
+		(void)packed_request((unsigned)_i - REQUESTS);
 	reads = calloc(1, RAM_LEN);
 	ck_assert_ptr_nonnull(reads);
 	if (poll_queue(0) == 1)
@@ -221,27 +263,34 @@ START_TEST(trust__what_changes_after_reading_is_not_seen)
 		{ VBLK_OP_WRITE_ZEROES, 7, 4096, 0 },
 	};
 	struct op o;
+	unsigned i = (unsigned)_i % REQUESTS;
+	bool is_packed = _i >= REQUESTS;
 	uint32_t head, len;
 
-	begin(0);
-	o = request((unsigned)_i);
+	begin(is_packed ? VBLK_F_RING_PACKED : 0);
+	o = is_packed ? packed_request(i) : request(i);
 	hostile = true;
-	if (want[_i].op < 0) {
+	if (want[i].op < 0) {
 		expect(poll_queue(0), 0);
 	} else {
 		expect(poll_queue(0), 1);
-		expect(rig.req[0].op, want[_i].op);
-		if (want[_i].op != VBLK_OP_FLUSH)
-			expect(rig.req[0].sector, want[_i].sector);
-		expect(rig.req[0].bytes, want[_i].bytes);
-		expect(rig.req[0].flags, want[_i].flags);
+		expect(rig.req[0].op, want[i].op);
+		if (want[i].op != VBLK_OP_FLUSH)
+			expect(rig.req[0].sector, want[i].sector);
+		expect(rig.req[0].bytes, want[i].bytes);
+		expect(rig.req[0].flags, want[i].flags);
 		done(0, 0, VBLK_S_OK);
 	}
 	(void)vblk_irq(rig.dev, 0);
 	hostile = false;
+	expect(status_of(o), want[i].op < 0 ? want[i].bytes : VBLK_S_OK);
+	if (is_packed) {
+		expect(get16(rig.ring[0].desc + 12), 77);
+		expect(get16(rig.ring[0].desc + 14) & 0x8080, 0x8080);
+		return;
+	}
 	expect(used_next(0, &head, &len), true);
 	expect(head, o.head);
-	expect(status_of(o), want[_i].op < 0 ? want[_i].bytes : VBLK_S_OK);
 }
 END_TEST
 
@@ -317,6 +366,70 @@ START_TEST(spec_2_7_13_4__used_after_status)
 }
 END_TEST
 
+/* Flags, fence, the rest of the descriptor. */
+START_TEST(spec_2_8_21_1__flags_then_fence_then_descriptor)
+{
+	uint64_t desc;
+	unsigned flags, fence, addr, len;
+
+	begin(VBLK_F_RING_PACKED);
+	desc = rig.ring[0].desc;
+	(void)packed_request(0);
+	expect(poll_queue(0), 1);
+	flags = find(0, PROBE_LOAD, desc + 14, "the flags");
+	fence = find(flags, PROBE_RMB, 0, "a read fence");
+	addr = find(0, PROBE_LOAD, desc, "the address");
+	len = find(0, PROBE_LOAD, desc + 8, "the length");
+	check_that(flags < fence && fence < addr && fence < len,
+		   "expected flags, fence, address, length; came %u %u %u %u",
+		   flags, fence, addr, len);
+}
+END_TEST
+
+/* The first descriptor of a batch shows it, after everything else. */
+START_TEST(spec_2_8_21__flags_after_all_of_the_batch)
+{
+	uint64_t desc;
+	struct op o;
+	unsigned status, id, len, fence, flags, full, wish;
+
+	begin(VBLK_F_RING_PACKED | (_i ? VBLK_F_EVENT_IDX : 0));
+	desc = rig.ring[0].desc;
+	o = packed_request(0);
+	expect(poll_queue(0), 1);
+	count = 0;
+	done(0, 0, VBLK_S_OK);
+	(void)vblk_irq(rig.dev, 0);
+	status = find(0, PROBE_STORE, o.status, "the status byte");
+	len = find(0, PROBE_STORE, desc + 8, "the length");
+	id = find(0, PROBE_STORE, desc + 12, "the id");
+	fence = find(0, PROBE_WMB, 0, "a write fence");
+	flags = find(0, PROBE_STORE, desc + 14, "the flags");
+	check_that(status < fence && id < fence && len < fence && fence < flags,
+		   "expected status, id, length, fence, flags; came %u %u %u "
+		   "%u %u",
+		   status, id, len, fence, flags);
+	full = find(flags, PROBE_MB, 0, "a full fence");
+	wish = find(flags, PROBE_LOAD, rig.ring[0].avail, "the driver's wish");
+	check_that(full < wish, "expected fence, wish; came %u %u", full, wish);
+}
+END_TEST
+
+START_TEST(spec_2_8_10__arm_then_fence_then_look)
+{
+	unsigned arm, fence, look;
+
+	begin(VBLK_F_RING_PACKED | (_i ? VBLK_F_EVENT_IDX : 0));
+	expect(vblk_poll_idle(rig.dev, 0), true);
+	arm = find(0, PROBE_STORE, rig.ring[0].used, "the wish");
+	fence = find(arm, PROBE_MB, 0, "a full fence");
+	look = find(fence, PROBE_LOAD, rig.ring[0].desc + 14, "the flags");
+	check_that(arm < fence && fence < look,
+		   "expected wish, fence, flags; came %u %u %u", arm, fence,
+		   look);
+}
+END_TEST
+
 START_TEST(spec_2_7_10__arm_then_fence_then_look)
 {
 	unsigned arm, fence, look;
@@ -360,9 +473,14 @@ END_TEST
 
 static void add(TCase *tc)
 {
-	tcase_add_loop_test(tc, trust__every_byte_is_read_once, 0, REQUESTS);
+	tcase_add_loop_test(tc, trust__every_byte_is_read_once, 0,
+			    2 * REQUESTS);
 	tcase_add_loop_test(tc, trust__what_changes_after_reading_is_not_seen,
-			    0, REQUESTS);
+			    0, 2 * REQUESTS);
+	tcase_add_test(tc, spec_2_8_21_1__flags_then_fence_then_descriptor);
+	tcase_add_loop_test(tc, spec_2_8_21__flags_after_all_of_the_batch, 0,
+			    2);
+	tcase_add_loop_test(tc, spec_2_8_10__arm_then_fence_then_look, 0, 2);
 	tcase_add_loop_test(tc, spec_2_7_8__used_index_is_never_read, 0, 2);
 	tcase_add_test(tc, spec_2_7_13_3__index_then_fence_then_entry);
 	tcase_add_loop_test(tc, spec_2_7_13_4__used_after_status, 0, 2);
