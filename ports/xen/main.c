@@ -235,14 +235,16 @@ static void serve(struct program *p)
 	while (!p->end && (p->guests.first || p->toolstack)) {
 		bool more = guests_work(&p->guests);
 
-		if (named && now_ms() >= next) {
+		uint64_t now = now_ms();
+
+		if (named && now >= next) {
 			named = look_for_the_dead(p);
-			next = now_ms() + ALIVE_MS;
+			next = now + ALIVE_MS;
 		}
-		turn(p, more			       ? 0
+		turn(p, more			  ? 0
 			: guests_busy(&p->guests) ? RETRY_MS
-			: named			       ? ALIVE_MS
-						       : -1);
+			: named			  ? (int)(next - now)
+						  : -1);
 	}
 }
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=dash
-# limit 90
+# limit 240
 #
 # The same from two vCPUs on two disks.
 

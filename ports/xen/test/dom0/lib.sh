@@ -169,13 +169,29 @@ daemon_pid() {
 	cat /tmp/daemon.pid
 }
 
-# A zombie is not alive
+alive() { # alive PID; a zombie is not
+	grep -q '^State:[[:space:]]*[^Z]' "/proc/$1/status" 2>/dev/null
+}
+
+dead() { # dead PID
+	! alive "$1"
+}
+
 daemon_alive() {
-	grep -q '^State:[[:space:]]*[^Z]' "/proc/$(daemon_pid)/status" 2>/dev/null
+	alive "$(daemon_pid)"
 }
 
 daemon_dead() {
-	! daemon_alive
+	dead "$(daemon_pid)"
+}
+
+# With named disks it ends, and well, once it has looked after its last guest.
+daemon_ends() { # daemon_ends [PID]
+	pid=${1:-$(daemon_pid)}
+	within 10 dead "$pid" || fail "daemon $pid did not end with its guest"
+	status=0
+	wait "$pid" || status=$?
+	check "exit status of daemon $pid" 0 $status
 }
 
 daemon_stop() { # daemon_stop [SIGNAL]: SIGTERM; it has to end, and well
