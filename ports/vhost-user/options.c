@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "options.h"
 
-#include <errno.h>
-#include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "values.h"
 #include "vblk/vblk.h"
 
 #define PROGRAM    "vblk-vhost-user"
@@ -22,114 +19,6 @@
 #define VERSION "0"
 #endif
 
-enum verdict { GOOD, BAD };
-
-static enum verdict bad(const char *format, ...)
-	__attribute__((format(printf, 1, 2)));
-
-static enum verdict bad(const char *format, ...)
-{
-	va_list ap;
-
-	fputs(PROGRAM ": ", stderr);
-	va_start(ap, format);
-	vfprintf(stderr, format, ap);
-	va_end(ap);
-	fputs("; see " PROGRAM " --help\n", stderr);
-	return BAD;
-}
-
-/* --- values --------------------------------------------------------------- */
-
-static enum verdict number(const char *name, const char *v, uint64_t least,
-			   uint64_t most, uint64_t *out)
-{
-	char *end;
-	uint64_t n = 0;
-
-	errno = 0;
-	n = strtoull(v, &end, 10);
-	if (*v < '0' || *v > '9' || *end || errno || n < least || n > most)
-		return bad("--%s=%s: must be a number from %" PRIu64
-			   " to %" PRIu64,
-			   name, v, least, most);
-	*out = n;
-	return GOOD;
-}
-
-static enum verdict small(const char *name, const char *v, unsigned least,
-			  unsigned most, unsigned *out)
-{
-	uint64_t n = 0;
-
-	if (number(name, v, least, most, &n) == BAD)
-		return BAD;
-	*out = (unsigned)n;
-	return GOOD;
-}
-
-static enum verdict power(const char *name, const char *v, unsigned least,
-			  unsigned most, unsigned *out)
-{
-	if (small(name, v, least, most, out) == BAD)
-		return BAD;
-	if (*out & (*out - 1u))
-		return bad("--%s=%s: must be a power of two", name, v);
-	return GOOD;
-}
-
-/* Bytes, or with a suffix K, M, G, T. */
-static enum verdict size(const char *name, const char *v, uint64_t *out)
-{
-	static const char units[] = "KMGT";
-	const char *unit;
-	unsigned shift = 0;
-	char *end;
-	uint64_t n = 0;
-
-	errno = 0;
-	n = strtoull(v, &end, 10);
-	unit = *end ? strchr(units, *end) : NULL;
-	if (unit) {
-		shift = 10u * (unsigned)(unit - units + 1);
-		end++;
-	}
-	if (*v < '0' || *v > '9' || *end || errno || n == 0 ||
-	    n > (UINT64_MAX >> 1 >> shift))
-		return bad("--%s=%s: must be a size, such as 512M or 2G", name,
-			   v);
-	*out = n << shift;
-	return GOOD;
-}
-
-/* Which of the words it is. */
-static enum verdict word(const char *name, const char *v,
-			 const char *const *words, unsigned n, unsigned *out)
-{
-	char list[128] = "";
-
-	for (unsigned i = 0; i < n; i++) {
-		if (strcmp(v, words[i]) == 0) {
-			*out = i;
-			return GOOD;
-		}
-		(void)snprintf(list + strlen(list), sizeof(list) - strlen(list),
-			       "%s%s", i ? ", " : "", words[i]);
-	}
-	return bad("--%s=%s: must be one of %s", name, v, list);
-}
-
-static enum verdict on_off(const char *name, const char *v, bool *out)
-{
-	static const char *const words[] = { "off", "on" };
-	unsigned n = 0;
-
-	if (word(name, v, words, 2, &n) == BAD)
-		return BAD;
-	*out = n;
-	return GOOD;
-}
-
 /* --- of a disk ------------------------------------------------------------ */
 
 enum key {
@@ -141,10 +30,7 @@ enum key {
 	VERSION_KEY, KEYS
 };
 
-static const struct {
-	const char *name, *value; /* NULL: takes none */
-	const char *help;
-} keys[KEYS] = {
+static const struct value_key keys[KEYS] = {
 	[SOCKET_PATH] = { "socket-path", "PATH", "listen on this UNIX socket; "
 			  "one that nobody listens on\nis replaced" },
 	[FD] = { "fd", "N", "use an inherited socket, listening or "
@@ -200,8 +86,8 @@ static const struct {
 static enum verdict serial(struct disk_options *d, const char *v)
 {
 	if (strlen(v) > SERIAL_BYTES)
-		return bad("--serial=%s: is longer than %u bytes", v,
-			   SERIAL_BYTES);
+		return value_bad(keys[SERIAL].name, v,
+				 "is longer than %u bytes", SERIAL_BYTES);
 	d->serial = v;
 	return GOOD;
 }
@@ -212,7 +98,7 @@ static enum verdict mode(struct disk_options *d, const char *v)
 					     "none" };
 	unsigned n = 0;
 
-	if (word(keys[CACHE].name, v, words, 3, &n) == BAD)
+	if (value_word(keys[CACHE].name, v, words, 3, &n) == BAD)
 		return BAD;
 	d->cache = (enum cache_mode)n;
 	return GOOD;
@@ -223,7 +109,7 @@ static enum verdict engine(struct disk_options *d, const char *v)
 	static const char *const words[] = { "auto", "io_uring", "threads" };
 	unsigned n = 0;
 
-	if (word(keys[AIO].name, v, words, 3, &n) == BAD)
+	if (value_word(keys[AIO].name, v, words, 3, &n) == BAD)
 		return BAD;
 	d->aio = (enum store_engine)n;
 	return GOOD;
@@ -237,88 +123,55 @@ static enum verdict set_disk(struct disk_options *d, enum key k, const char *v)
 	switch ((int)k) {
 	case SOCKET_PATH: d->socket_path = v; return GOOD;
 	case FD:
-		if (small(name, v, 0, INT32_MAX, &n) == BAD)
+		if (value_small(name, v, 0, INT32_MAX, &n) == BAD)
 			return BAD;
 		d->fd = (int)n;
 		return GOOD;
 	case BLK_FILE: d->blk_file = v; return GOOD;
-	case NULL_SIZE: return size(name, v, &d->null_size);
+	case NULL_SIZE: return value_size(name, v, &d->null_size);
 	case READ_ONLY: d->read_only = true; return GOOD;
 	case SERIAL: return serial(d, v);
 	case BLOCK_SIZE:
-		return power(name, v, STORE_BLOCK_MIN, STORE_BLOCK_MAX,
-			     &d->block_size);
+		return value_power(name, v, STORE_BLOCK_MIN, STORE_BLOCK_MAX,
+				   &d->block_size);
 	case NUM_QUEUES:
-		return small(name, v, 1, VBLK_MAX_QUEUES, &d->num_queues);
+		return value_small(name, v, 1, VBLK_MAX_QUEUES, &d->num_queues);
 	case QUEUE_SIZE_KEY:
-		return power(name, v, 1, QUEUE_SIZE_MAX, &d->queue_size);
-	case THREADS: return small(name, v, 1, VBLK_MAX_QUEUES, &d->threads);
+		return value_power(name, v, 1, QUEUE_SIZE_MAX, &d->queue_size);
+	case THREADS:
+		return value_small(name, v, 1, VBLK_MAX_QUEUES, &d->threads);
 	case CACHE: return mode(d, v);
 	case AIO: return engine(d, v);
-	case POLL_US: return small(name, v, 0, POLL_US_MAX, &d->poll_us);
-	case MEMORY_LIMIT: return size(name, v, &d->memory_limit);
-	case IOMMU: return on_off(name, v, &d->iommu);
-	case INFLIGHT: return on_off(name, v, &d->inflight);
-	case PACKED: return on_off(name, v, &d->packed);
-	case IN_ORDER: return on_off(name, v, &d->in_order);
-	default: return small(name, v, 0, JITTER_US_MAX, &d->jitter_us);
+	case POLL_US: return value_small(name, v, 0, POLL_US_MAX, &d->poll_us);
+	case MEMORY_LIMIT: return value_size(name, v, &d->memory_limit);
+	case IOMMU: return value_on_off(name, v, &d->iommu);
+	case INFLIGHT: return value_on_off(name, v, &d->inflight);
+	case PACKED: return value_on_off(name, v, &d->packed);
+	case IN_ORDER: return value_on_off(name, v, &d->in_order);
+	default: return value_small(name, v, 0, JITTER_US_MAX, &d->jitter_us);
 	}
-}
-
-/* --- lists ---------------------------------------------------------------- */
-
-/* The option named by the first len bytes of text, below most. */
-static enum key find(const char *text, size_t len, enum key most)
-{
-	for (enum key k = 0; k < most; k++)
-		if (strlen(keys[k].name) == len &&
-		    strncmp(keys[k].name, text, len) == 0)
-			return k;
-	return KEYS;
-}
-
-/*
- * One KEY[=VALUE] from *at, to its comma, to *to; doubled commas are halved, so
- * it is never longer than it was.
- */
-static char *item(const char **at, char **to)
-{
-	char *start = *to;
-
-	for (; **at; (*at)++) {
-		if (**at == ',' && *++*at != ',')
-			break;
-		*(*to)++ = **at;
-	}
-	*(*to)++ = '\0';
-	return start;
-}
-
-static enum verdict set_item(struct disk_options *d, char *text)
-{
-	char *eq = strchr(text, '=');
-	size_t len = eq ? (size_t)(eq - text) : strlen(text);
-	enum key k = find(text, len, DISK_KEYS);
-
-	if (k == KEYS)
-		return bad("--export: %.*s: there is no such key", (int)len,
-			   text);
-	if (!eq != !keys[k].value)
-		return bad("--export: %s: %s", keys[k].name,
-			   eq ? "takes no value" : "needs a value");
-	return set_disk(d, k, eq ? eq + 1 : "");
 }
 
 /* text holds the values from now on. */
 static enum verdict set_export(struct disk_options *d, const char *list,
 			       char text[EXPORT_BYTES])
 {
+	enum verdict r = GOOD;
+
 	if (strlen(list) >= EXPORT_BYTES - 1u)
-		return bad("--export: is longer than %u bytes", EXPORT_BYTES);
-	while (*list)
-		if (set_item(d, item(&list, &text)) == BAD)
-			return BAD;
-	return GOOD;
+		return value_bad(keys[EXPORT].name, NULL,
+				 "is longer than %u bytes", EXPORT_BYTES);
+	(void)values_place((struct values_place){ .list = keys[EXPORT].name });
+	while (r == GOOD && *list) {
+		const char *v;
+		unsigned k;
+
+		r = key_of(keys, 0, DISK_KEYS, key_part(&list, &text), &k, &v);
+		if (r == GOOD)
+			r = set_disk(d, (enum key)k, v);
+	}
+	(void)values_place((struct values_place){ .list = NULL });
+	return r;
 }
 
 /* --- the program ---------------------------------------------------------- */
@@ -331,22 +184,9 @@ static void help(void)
 	     "[OPTION...]\n\n"
 	     "Serves disk images to virtual machines over vhost-user.\n\n"
 	     "A disk:");
-	for (enum key k = 0; k < KEYS; k++) {
-		const char *h = keys[k].help;
-		char left[40];
-		int n;
-
-		if (k == EXPORT)
-			puts("\nThe program:");
-		(void)snprintf(left, sizeof(left), "--%s%s%s", keys[k].name,
-			       keys[k].value ? "=" : "",
-			       keys[k].value ? keys[k].value : "");
-		for (; *h; h += n + (h[n] == '\n')) {
-			n = (int)strcspn(h, "\n");
-			printf("  %-24s  %.*s\n", left, n, h);
-			left[0] = '\0';
-		}
-	}
+	key_rows(keys, 0, DISK_KEYS, "--");
+	puts("\nThe program:");
+	key_rows(keys, DISK_KEYS, KEYS, "--");
 	puts("\nSIGTERM, SIGINT  finish what is in flight, flush, exit 0\n"
 	     "SIGUSR1          print statistics\n"
 	     "SIGHUP           look at the sizes of the images again\n\n"
@@ -360,42 +200,21 @@ static void capabilities(void)
 	     "  \"features\": [\n    \"read-only\",\n    \"blk-file\"\n  ]\n}");
 }
 
-/* The next option's key and value; argv[*i] is its last word. */
-static enum verdict next(int argc, char **argv, int *i, enum key *k,
-			 const char **v)
-{
-	const char *text = argv[*i];
-	const char *eq = strchr(text, '=');
-	size_t len = eq ? (size_t)(eq - text) : strlen(text);
-
-	*v = eq ? eq + 1 : "";
-	if (len < 3 || strncmp(text, "--", 2) != 0)
-		return bad("%s: is not an option", text);
-	*k = find(text + 2, len - 2u, KEYS);
-	if (*k == KEYS)
-		return bad("%.*s: there is no such option", (int)len, text);
-	if (eq && !keys[*k].value)
-		return bad("--%s: takes no value", keys[*k].name);
-	if (eq || !keys[*k].value)
-		return GOOD;
-	if (++*i == argc)
-		return bad("--%s: needs a value", keys[*k].name);
-	*v = argv[*i];
-	return GOOD;
-}
-
 static enum verdict set_program(struct options *o, enum key k, const char *v)
 {
 	unsigned n = 0;
 
 	switch ((int)k) {
-	case STATS: return small(keys[k].name, v, 1, STATS_S_MAX, &o->stats_s);
+	case STATS:
+		return value_small(keys[k].name, v, 1, STATS_S_MAX,
+				   &o->stats_s);
 	case LOG_LEVEL:
-		if (word(keys[k].name, v, log_names, LOG_LEVELS, &n) == BAD)
+		if (value_word(keys[k].name, v, log_names, LOG_LEVELS, &n) ==
+		    BAD)
 			return BAD;
 		o->level = (enum log_level)n;
 		return GOOD;
-	case SANDBOX: return on_off(keys[k].name, v, &o->sandbox);
+	case SANDBOX: return value_on_off(keys[k].name, v, &o->sandbox);
 	default: return GOOD;   /* EXPORT: the second pass */
 	}
 }
@@ -406,15 +225,16 @@ static enum verdict pass(struct options *o, struct disk_options *common,
 {
 	for (int i = 1; i < argc; i++) {
 		const char *v;
-		enum key k = KEYS;
+		unsigned k;
 
-		if (next(argc, argv, &i, &k, &v) == BAD)
+		if (key_of_word(keys, 0, KEYS, argc, argv, &i, &k, &v) == BAD)
 			return BAD;
 		if (exports) {
 			if (k != EXPORT)
 				continue;
 			if (o->disks == DISKS_MAX)
-				return bad("more than %u disks", DISKS_MAX);
+				return values_bad("more than %u disks",
+						  DISKS_MAX);
 			o->disk[o->disks] = *common;
 			if (set_export(&o->disk[o->disks], v,
 				       o->text[o->disks]) == BAD)
@@ -432,8 +252,8 @@ static enum verdict pass(struct options *o, struct disk_options *common,
 				puts(PROGRAM " " VERSION);
 			return GOOD;
 		}
-		if ((k < DISK_KEYS ? set_disk(common, k, v)
-				   : set_program(o, k, v)) == BAD)
+		if ((k < DISK_KEYS ? set_disk(common, (enum key)k, v)
+				   : set_program(o, (enum key)k, v)) == BAD)
 			return BAD;
 	}
 	return GOOD;
@@ -442,11 +262,12 @@ static enum verdict pass(struct options *o, struct disk_options *common,
 static enum verdict check(const struct disk_options *d)
 {
 	if (!d->socket_path == (d->fd < 0))
-		return bad("a disk needs either --socket-path or --fd");
+		return values_bad("a disk needs either --socket-path or --fd");
 	if (!d->blk_file == !d->null_size)
-		return bad("a disk needs either --blk-file or --null-size");
+		return values_bad(
+			"a disk needs either --blk-file or --null-size");
 	if (d->null_size % VBLK_SECTOR_SIZE)
-		return bad("--null-size: must be a multiple of 512");
+		return values_bad("--null-size: must be a multiple of 512");
 	return GOOD;
 }
 
@@ -467,6 +288,7 @@ int options_parse(struct options *o, int argc, char **argv)
 				       .packed = true };
 	int status = -1;
 
+	values_program(PROGRAM);
 	memset(o, 0, sizeof(*o));
 	o->level = LOG_INFO;
 	o->sandbox = true;

@@ -43,6 +43,7 @@ struct config {
 	struct disk_config *disk;  /* [CONFIG_DISKS] */
 	unsigned disks;
 	bool     xenstore;      /* serve what libxl asks for there */
+	bool     told;          /* that, or not, by an option */
 	const char *state_dir;  /* NULL: nothing is kept, a crash is final */
 };
 
