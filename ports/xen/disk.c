@@ -50,8 +50,7 @@ static void pulse(struct disk *d)
 
 	x->counts.interrupts++;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* SIG-1 */
-	(void)xendevicemodel_set_irq_level(x->model,
-					   (domid_t)d->guest->domain,
+	(void)xendevicemodel_set_irq_level(x->model, (domid_t)d->guest->domain,
 					   d->config.irq, 1);
 }
 
@@ -208,16 +207,14 @@ static void say(void *ctx, const char *line)
 static int open_store(struct disk *d, char *why, size_t size)
 {
 	const struct disk_config *c = &d->config;
-	const struct store_file_options o = {
-		.path = c->image,
-		.read_only = c->read_only,
-		.direct = c->cache == CACHE_NONE,
-		.engine = c->aio,
-		.block_size = c->block_size,
-		.lock_wait_ms = LOCK_WAIT_MS,
-		.log = say,
-		.log_ctx = d
-	};
+	const struct store_file_options o = { .path = c->image,
+					      .read_only = c->read_only,
+					      .direct = c->cache == CACHE_NONE,
+					      .engine = c->aio,
+					      .block_size = c->block_size,
+					      .lock_wait_ms = LOCK_WAIT_MS,
+					      .log = say,
+					      .log_ctx = d };
 	struct epoll_event e = { .events = EPOLLIN, .data.ptr = d };
 
 	if (store_file_open(&d->store, &o, why, size))
@@ -252,16 +249,15 @@ static struct state_shape shape(const struct disk *d)
 	bool pieces = d->memory.regime != REGIME_WHOLE;
 	uint32_t n = d->config.queue_size;
 
-	return (struct state_shape){
-		.features = offered(d),
-		.queues = d->config.queues,
-		.queue_size = n,
-		.segs = pieces ? PIECES_SEGS : WHOLE_SEGS,
-		.seg_max = pieces ? PIECES_SEG_MAX : WHOLE_SEG_MAX,
-		.size_max = pieces ? PIECES_SIZE_MAX : 0,
-		.slots = n < SLOTS ? n : SLOTS,
-		.regime = d->memory.regime
-	};
+	return (struct state_shape){ .features = offered(d),
+				     .queues = d->config.queues,
+				     .queue_size = n,
+				     .segs = pieces ? PIECES_SEGS : WHOLE_SEGS,
+				     .seg_max = pieces ? PIECES_SEG_MAX
+						       : WHOLE_SEG_MAX,
+				     .size_max = pieces ? PIECES_SIZE_MAX : 0,
+				     .slots = n < SLOTS ? n : SLOTS,
+				     .regime = d->memory.regime };
 }
 
 /* AUTO, where nothing says grants: whole if there is room for it. */
@@ -307,8 +303,10 @@ static int configure(struct disk *d, const struct state_shape *s,
 	cfg->regions = memory_plan(&d->memory, s->queues, s->segs, &least);
 	if (cfg->regions)
 		return 0;
-	(void)snprintf(why, size, "foreign-pages=%u is too few for %u queues; "
-		       "%u are the least", d->memory.cap, s->queues, least);
+	(void)snprintf(why, size,
+		       "foreign-pages=%u is too few for %u queues; "
+		       "%u are the least",
+		       d->memory.cap, s->queues, least);
 	return -1;
 }
 
@@ -328,8 +326,8 @@ static int make_device(struct disk *d, const struct vblk_config *cfg,
 	if (r == VBLK_OK) {
 		vblk_mmio_init(&d->mmio, d->dev, VENDOR,
 			       d->state.file ? d->state.log : NULL);
-		r = vblk_lane_init(&d->lane, d->dev, &d->mmio, UINT64_MAX,
-				   &hal, d);
+		r = vblk_lane_init(&d->lane, d->dev, &d->mmio, UINT64_MAX, &hal,
+				   d);
 	}
 	if (r == VBLK_OK)
 		return 0;
@@ -344,7 +342,8 @@ static int inherit(struct disk *d, struct state_shape *s, char *why,
 	if (!state_find(d->guest->all->state_dir, d->guest->domain,
 			d->config.base, s, why, size)) {
 		if (!*why)
-			(void)snprintf(why, size, "its last back end left no "
+			(void)snprintf(why, size,
+				       "its last back end left no "
 				       "state in %s; the guest has to be "
 				       "destroyed",
 				       d->guest->all->state_dir
@@ -371,8 +370,10 @@ static int open_all(struct disk *d, bool take_over, char *why, size_t size)
 	if (!take_over)
 		s = shape(d);
 	else if (s.features & ~(offered(d) | VBLK_F_FLUSH | VBLK_F_MQ)) {
-		(void)snprintf(why, size, "the guest uses what %s cannot do "
-			       "now; is it another image?", d->config.image);
+		(void)snprintf(why, size,
+			       "the guest uses what %s cannot do "
+			       "now; is it another image?",
+			       d->config.image);
 		return -1;
 	}
 	if (configure(d, &s, &cfg, why, size) ||

@@ -109,8 +109,7 @@ static int own(struct guests *all, evtchn_port_t port, struct guest *g,
 
 		if (!more)
 			return -1;
-		memset(more + all->ports, 0,
-		       (n - all->ports) * sizeof(*more));
+		memset(more + all->ports, 0, (n - all->ports) * sizeof(*more));
 		all->port = more;
 		all->ports = n;
 	}
@@ -210,15 +209,16 @@ static int open_server(struct guest *g, uint64_t base, uint64_t bytes,
 	if (xendevicemodel_nr_vcpus(x->model, (domid_t)g->domain, &g->vcpus))
 		return xen_failed(why, size, "count its vCPUs", g->domain);
 	if (g->vcpus < 1 || g->vcpus > GUEST_VCPUS) {
-		(void)snprintf(why, size, "domain %u: %u vCPUs; at most %zu can"
-			       " be served", g->domain, g->vcpus, GUEST_VCPUS);
+		(void)snprintf(why, size,
+			       "domain %u: %u vCPUs; at most %zu can"
+			       " be served",
+			       g->domain, g->vcpus, GUEST_VCPUS);
 		return -1;
 	}
 	g->adopted = find_orphan(g, base, bytes);
 	if (!g->adopted &&
 	    xendevicemodel_create_ioreq_server(x->model, (domid_t)g->domain,
-					       BUFFERED_OFF,
-					       &g->server))
+					       BUFFERED_OFF, &g->server))
 		return xen_failed(why, size, "create an IOREQ server",
 				  g->domain);
 	g->resource = xenforeignmemory_map_resource(
@@ -307,9 +307,8 @@ int guest_start(struct guest *g, char *why, size_t size)
 {
 	if (g->started)
 		return 0;
-	if (xendevicemodel_set_ioreq_server_state(g->all->xen.model,
-						  (domid_t)g->domain,
-						  g->server, 1))
+	if (xendevicemodel_set_ioreq_server_state(
+		    g->all->xen.model, (domid_t)g->domain, g->server, 1))
 		return xen_failed(why, size, "enable the IOREQ server",
 				  g->domain);
 	if (!g->adopted && bind_vcpus(g, why, size))

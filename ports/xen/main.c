@@ -9,8 +9,8 @@
  *     memory.c     the guest's pages: all, on demand, or what it grants
  *     state.c      what a successor needs
  *
- * An access passes guest.c, disk.c, the core, the store, and comes back the same
- * way: an answer in the vCPU's slot, an interrupt.
+ * An access passes guest.c, disk.c, the core, the store, and comes back the
+ * same way: an answer in the vCPU's slot, an interrupt.
  */
 #include <errno.h>
 #include <signal.h>
@@ -76,11 +76,10 @@ static void print_counts(const struct xen_counts *n)
 		 "interrupts=%llu maps=%llu unmaps=%llu grant-maps=%llu "
 		 "grant-unmaps=%llu",
 		 (unsigned long long)n->requests,
-		 (unsigned long long)n->accesses,
-		 (unsigned long long)n->events,
+		 (unsigned long long)n->accesses, (unsigned long long)n->events,
 		 (unsigned long long)n->notifies,
-		 (unsigned long long)n->interrupts,
-		 (unsigned long long)n->maps, (unsigned long long)n->unmaps,
+		 (unsigned long long)n->interrupts, (unsigned long long)n->maps,
+		 (unsigned long long)n->unmaps,
 		 (unsigned long long)n->grant_maps,
 		 (unsigned long long)n->grant_unmaps);
 }
@@ -102,8 +101,8 @@ static void print_statistics(const struct program *p)
 				 (unsigned long long)s.requests[VBLK_OP_FLUSH],
 				 (unsigned long long)s.bytes,
 				 (unsigned long long)s.errors,
-				 (unsigned long long)s.kicks,
-				 d->memory.mapped, d->memory.most);
+				 (unsigned long long)s.kicks, d->memory.mapped,
+				 d->memory.most);
 		}
 }
 
@@ -125,8 +124,7 @@ static int watch(struct program *p, int fd, void *what)
 {
 	struct epoll_event e = { .events = EPOLLIN, .data.ptr = what };
 
-	if (fd >= 0 &&
-	    epoll_ctl(p->guests.epoll, EPOLL_CTL_ADD, fd, &e) == 0)
+	if (fd >= 0 && epoll_ctl(p->guests.epoll, EPOLL_CTL_ADD, fd, &e) == 0)
 		return 0;
 	(void)snprintf(p->why, sizeof(p->why), "epoll: %s", strerror(errno));
 	return -1;
@@ -140,8 +138,8 @@ static int add_named(struct program *p)
 		struct guest *g = guest_find(&p->guests, c->domain);
 
 		if (!g)
-			g = guest_open(&p->guests, c->domain, c->base,
-				       c->bytes, p->why, sizeof(p->why));
+			g = guest_open(&p->guests, c->domain, c->base, c->bytes,
+				       p->why, sizeof(p->why));
 		if (!g || guest_add(g, c, NULL, p->why, sizeof(p->why)))
 			return -1;
 	}
@@ -168,7 +166,7 @@ static int start(struct program *p)
 	if (!p->config.xenstore)
 		return 0;
 	p->toolstack = toolstack_open(&p->guests, &p->config.common, p->why,
-				    sizeof(p->why));
+				      sizeof(p->why));
 	if (!p->toolstack ||
 	    watch(p, toolstack_fd(p->toolstack), &from_toolstack))
 		return -1;
@@ -282,7 +280,7 @@ static void drain(struct program *p)
 		}
 }
 
-/* Servers and states stay: a vCPU that comes to a disk waits for a successor. */
+/* Servers and states stay: a vCPU at a disk waits for a successor. */
 static void finish(struct program *p)
 {
 	while (p->guests.first)

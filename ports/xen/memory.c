@@ -128,8 +128,8 @@ static int64_t map_bank(struct memory *m, uint64_t gfn, uint64_t most,
 			/* no page, but dom0 gave some of its own for it */
 			(void)mmap(here, (size_t)pages << XEN_PAGE_SHIFT,
 				   PROT_NONE,
-				   MAP_PRIVATE | MAP_ANONYMOUS |
-					   MAP_NORESERVE | MAP_FIXED,
+				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
+					   MAP_FIXED,
 				   -1, 0);
 			break;
 		}

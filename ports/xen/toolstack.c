@@ -194,7 +194,8 @@ static bool wanted(struct toolstack *x, const struct guest *g, const char *node)
 	uint64_t state = 0;
 
 	return !known(g, node) && !refused(x, node) &&
-	       is(x, node, "type", "standalone") && !is(x, node, "online", "0") &&
+	       is(x, node, "type", "standalone") &&
+	       !is(x, node, "online", "0") &&
 	       number(x, node, "state", CLOSED, &state) && state != CLOSING;
 }
 
@@ -273,7 +274,8 @@ static bool leaves(struct toolstack *x, const struct disk *d)
 	if (!d->node)
 		return false;
 	state = get(x, d->node, "state");
-	yes = !state || strcmp(state, "5") == 0 || is(x, d->node, "online", "0");
+	yes = !state || strcmp(state, "5") == 0 ||
+	      is(x, d->node, "online", "0");
 	free(state);
 	return yes;
 }
@@ -366,7 +368,8 @@ struct toolstack *toolstack_open(struct guests *all,
 		x->h = xs_open(0);
 	}
 	if (!x || !x->h || !xs_watch(x->h, TOP, "disks")) {
-		(void)snprintf(why, size, "Xenstore: %s; is xenstored running? "
+		(void)snprintf(why, size,
+			       "Xenstore: %s; is xenstored running? "
 			       "Without it name disks by --guest and --disk",
 			       strerror(errno));
 		toolstack_close(x);

@@ -9,8 +9,8 @@
  *     5 Closing       libxl's: the disk is to go
  *     6 Closed        ours: nothing is mapped any more; or it was refused
  *
- * Whatever stands in a node, the worst it does is that the disk is refused, with
- * one line of log.
+ * Whatever stands in a node, the worst it does is that the disk is refused,
+ * with one line of log.
  */
 #ifndef TOOLSTACK_H
 #define TOOLSTACK_H

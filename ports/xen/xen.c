@@ -15,11 +15,10 @@ static const char *advice(const char *call, int error)
 	switch (error) {
 	case EPERM:
 	case EACCES:
-		return "this domain needs to be the guest's device model: dom0, "
-		       "or with the guest as its target and xsm=dummy";
+		return "this domain needs to be the guest's device model: "
+		       "dom0, or with the guest as its target and xsm=dummy";
 	case EOPNOTSUPP:
-	case ENOSYS:
-		return "Xen must be built with CONFIG_IOREQ_SERVER=y";
+	case ENOSYS: return "Xen must be built with CONFIG_IOREQ_SERVER=y";
 	case ESRCH: return "is there such a domain? see xl list";
 	case EBUSY:
 	case ENOMEM:
@@ -28,8 +27,7 @@ static const char *advice(const char *call, int error)
 				 "more memory, or use --memory=on-demand"
 			       : "another back end may serve it";
 	case ENOSPC: return "the guest has as many IOREQ servers as it can";
-	case EEXIST:
-		return "another back end serves that address; see xl list";
+	case EEXIST: return "another back end serves that address; see xl list";
 	case EINVAL:
 		return strstr(call, "bind")
 			       ? "another process serves this guest"
@@ -49,8 +47,10 @@ int xen_failed(char *why, size_t size, const char *call, uint32_t domain)
 
 static int missing(char *why, size_t size, const char *node)
 {
-	(void)snprintf(why, size, "%s: %s; is this a Xen domain with that "
-		       "driver (modprobe)?", node, strerror(errno));
+	(void)snprintf(why, size,
+		       "%s: %s; is this a Xen domain with that "
+		       "driver (modprobe)?",
+		       node, strerror(errno));
 	return -1;
 }
 
@@ -59,8 +59,8 @@ static int open_quiet(struct xen *x)
 	FILE *nowhere = fopen("/dev/null", "w");
 
 	x->quiet = nowhere ? (struct xentoollog_logger *)
-			     xtl_createlogger_stdiostream(nowhere, XTL_CRITICAL,
-							  0)
+				     xtl_createlogger_stdiostream(
+					     nowhere, XTL_CRITICAL, 0)
 			   : NULL;
 	return x->quiet ? 0 : -1;
 }

@@ -34,7 +34,7 @@ struct xen {
 	xenforeignmemory_handle *memory;
 	xenevtchn_handle *events;
 	xengnttab_handle *grants; /* NULL until a disk wants them */
-	struct xentoollog_logger *quiet; /* errors come with errno: we say them */
+	struct xentoollog_logger *quiet; /* errno tells, and we say it */
 	struct xen_counts counts;
 };
 
