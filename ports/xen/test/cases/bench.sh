@@ -9,7 +9,7 @@ image disk.img 64
 counts() { # counts: the daemon's figures so far
 	kill -USR1 "$(daemon_pid)"
 	usleep 100000
-	grep -o 'requests=.*' $DAEMON_LOG | tail -n 1
+	grep -o 'requests=.*' "$DAEMON_LOG" | tail -n 1
 }
 for regime in whole on-demand grants; do
 	daemon_start --memory=$regime

@@ -11,11 +11,11 @@ for n in 2 4; do
 	for vcpus in 1 $n; do
 		guest=queues${n}_$vcpus
 		image disk.img 32
-		guest_start $guest job=queues vcpus=$vcpus disk=disk.img iomem=relaxed
-		guest_succeeds $guest 60
-		check "queues offered to $vcpus vCPUs" $n "$(guest_said $guest offered)"
-		check "queues used by $vcpus vCPUs" $vcpus "$(guest_said $guest used)"
-		check loads $vcpus "$(guest_said $guest loads)"
+		guest_start "$guest" job=queues vcpus="$vcpus" disk=disk.img iomem=relaxed
+		guest_succeeds "$guest" 60
+		check "queues offered to $vcpus vCPUs" $n "$(guest_said "$guest" offered)"
+		check "queues used by $vcpus vCPUs" "$vcpus" "$(guest_said "$guest" used)"
+		check loads "$vcpus" "$(guest_said "$guest" loads)"
 		no_zombies
 	done
 	daemon_stop

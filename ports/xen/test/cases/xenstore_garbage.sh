@@ -36,7 +36,7 @@ done
 garbage mode w
 within 10 node_refused 77 || fail 'domain 77 is not refused'
 xenstore-rm $top
-lines=$(grep -c virtio_disk/77 $DAEMON_LOG)
+lines=$(grep -c virtio_disk/77 "$DAEMON_LOG")
 say note "$n values, $lines refused"
 [ "$lines" -ge 50 ] || fail "expected most of $n refused, came $lines"
 guest_start proper job=busy disk=disk.img seconds=1

@@ -214,12 +214,13 @@ daemon_said() { # daemon_said REGEX
 # KiB of foreign pages that the daemon maps now; a page of it for each guest is
 # its IOREQ server's
 daemon_maps() {
-	sum=0
-	for range in $(awk '/privcmd|gntdev/ { print $1 }' \
-		"/proc/$(daemon_pid)/maps"); do
-		sum=$((sum + (0x${range#*-} - 0x${range%-*}) / 1024))
-	done
-	echo $sum
+	grep -E 'privcmd|gntdev' "/proc/$(daemon_pid)/maps" | {
+		sum=0
+		while read -r range _; do
+			sum=$((sum + (0x${range#*-} - 0x${range%-*}) / 1024))
+		done
+		echo $sum
+	}
 }
 
 daemon_is_let_go() {
