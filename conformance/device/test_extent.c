@@ -329,7 +329,7 @@ const struct suite_test tests_extent[] = {
 	{ "extent.zeroes_unmap", "BLK-D024 BLK-D025",
 	  "sectors read 0 after write zeroes with unmap", SUITE_MUST, 0,
 	  BLK_F_WRITE_ZEROES, BOTH, zeroes_unmap },
-	{ "extent.erase", "BLK-G020",
+	{ "extent.erase", "TEXT-SECURE-ERASE",
 	  "what was erased cannot be read, the rest can", SUITE_MUST, 0,
 	  BLK_F_SECURE_ERASE, BOTH, erase_works },
 	{ "extent.beyond", "BLK-G012 POL-EXT-RANGE",

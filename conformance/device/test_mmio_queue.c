@@ -231,7 +231,7 @@ const struct suite_test tests_mmio_queue[] = {
 	{ "mmio.ready_after_driver_ok", "MMIO-G015",
 	  "a queue may be made after DRIVER_OK", SUITE_POLICY, DUT_REGS, 0,
 	  SUITE_SPLIT | SUITE_PACKED, ready_after_driver_ok },
-	{ "mmio.resets_to_max", "MMIO-D005",
+	{ "mmio.resets_to_max", "TEXT-QUEUE-SIZE",
 	  "the largest queue is the same after a reset", SUITE_MUST, DUT_REGS,
 	  0, 0, resets_to_max },
 };
