@@ -466,9 +466,6 @@ xen-guests-driver:
 XEN_DISTRO ?= probe ext4 load crash_waiting
 
 
-# Rows of spec/requirements.csv that name no function or no test yet; never more
-UNTRACED := 27
-
 # Suites whose results are missing, or older than their tests, run first: what they
 # gave is seen in the results.
 requirements:
@@ -478,7 +475,7 @@ requirements:
 		"$$s=make --no-print-directory -kj$$(nproc) $$s QUIET=1"; done; \
 	[ $$# -eq 0 ] || tools/run-tests --as=requirements "$$@" || :
 	@tools/trace/selftest
-	@tools/requirements --untraced=$(UNTRACED)
+	@tools/requirements
 
 # --- coverage ---------------------------------------------------------------------
 

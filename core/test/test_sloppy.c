@@ -183,6 +183,32 @@ END_TEST
 
 /* --- requests ------------------------------------------------------------ */
 
+/* 5.2.6.1: the sector of a FLUSH is to be 0; whatever it is, it is flushed. */
+START_TEST(spec_5_2_6_1__flush_with_a_sector)
+{
+	static const uint64_t sector[] = { 1, 1023, 1024, 1025, UINT64_MAX };
+	struct vblk_config c = plain();
+
+	rig_start(&c);
+	for (unsigned i = 0; i < COUNT(sector); i++) {
+		struct op o = ask(0, VBLK_T_FLUSH, sector[i], 0);
+
+		expect(poll_queue(0), 1);
+		expect(rig.req[0].op, VBLK_OP_FLUSH);
+		/* what vblk.h says of every request */
+		check_that(rig.req[0].sector + rig.req[0].bytes / SECTOR <=
+				   1024,
+			   "sector %" PRIu64 " of a flush: expected at most "
+			   "the capacity, came %" PRIu64,
+			   sector[i], rig.req[0].sector);
+		done(0, 0, VBLK_S_OK);
+		(void)vblk_irq(rig.dev, 0);
+		used_is(0, o.head, 1);
+		expect(status_of(o), VBLK_S_OK);
+	}
+}
+END_TEST
+
 /* 5.2.6: bytes 4 to 7 of the header were a priority once. */
 START_TEST(spec_5_2_6__reserved_word_means_nothing)
 {
@@ -214,6 +240,7 @@ static void add(TCase *tc)
 	tcase_add_test(tc, spec_2_5_1__fields_without_their_feature);
 	tcase_add_test(tc, spec_4_2_2_1__queue_reset_reads_0_after_a_reset);
 	tcase_add_test(tc, spec_2_6_1__driver_does_not_wait_for_the_reset);
+	tcase_add_test(tc, spec_5_2_6_1__flush_with_a_sector);
 	tcase_add_test(tc, spec_5_2_6__reserved_word_means_nothing);
 }
 

@@ -33,7 +33,7 @@ KINDS = {
                        ["vhost-user-clients", "vhost-user-hostile"]),
     "guest": Kind(["ports/vhost-user/test/guests/*.py"], r"^    \"(\w+)\":",
                   ["vhost-user-guests"]),
-    "device": Kind([], "", ["device-sim", "device-vhost-user"]),
+    "device": Kind([], "", ["conformance-sim"]),
 }
 
 

@@ -13,7 +13,7 @@ from table import LEVELS, SIDES, STATES, TABLE, order, untraced
 CHAPTERS = [
     ("2.1", "Device status"), ("2.2", "Feature bits"), ("2.4", "Device reset"),
     ("2.5", "Device configuration space"), ("2.6", "Virtqueue reset"),
-    ("2.7", "Split virtqueues"), ("2.8", "Packed virtqueues"),
+    ("2.7", "Split virtqueues"), ("2.8", "Packed virtqueues"), ("2.9", "Driver notifications"),
     ("2.10", "Shared memory regions"), ("3.1", "Initialization"),
     ("3.3", "Cleanup"), ("3.4", "Suspend"), ("4.2", "virtio over MMIO"),
     ("5.2", "Block device"), ("5.17", "SCMI device"),
