@@ -428,6 +428,13 @@ conformance-sim: $(call CONFORMANCE,release)
 conformance-sim-san: $(call CONFORMANCE,clang-san)
 	$(PLAIN) $< --sim --waivers=conformance/test/waivers
 
+# Bare metal in QEMU: on its disks, and behind its registers on ours
+conformance-guest: build/conformance-guest $(call DAEMON,release)
+	conformance/guest/run --image=$< --daemon=$(word 2,$^)
+
+conformance-guest-command: build/conformance-guest $(call DAEMON,release)
+	conformance/guest/test_command --image=$< --daemon=$(word 2,$^)
+
 conformance-vhost-user: $(call CONFORMANCE,release) $(call DAEMON,release)
 	conformance/test/vhost_user $^
 
@@ -438,7 +445,8 @@ define with_bed
 	@ports/xen/testbed/build --quiet $(1); status=$$?; \
 	if [ $$status -eq 77 ]; then echo "ok 1 - $@ # SKIP no test bed"; exit 0; fi; \
 	[ $$status -eq 0 ] && MAKEFLAGS= $(MAKE) --no-print-directory -j$$(nproc) \
-		QUIET=1 build/xen-arm64/vblk-xen && \
+		QUIET=1 build/xen-arm64/vblk-xen \
+		build/conformance-guest && \
 	{ $(2) || [ $$? -eq 77 ]; }
 endef
 

@@ -5,9 +5,11 @@
  * each with its default:
  *
  *	conformance.only=*	names of tests, with "*"
+ *	conformance.except=	names of tests that are left out, by commas
  *	conformance.device=	the one device at this address
  *	conformance.long=5	seconds from which a test's time is told
- *	conformance.log=fail	what was done, of tests that failed; all, none
+ *	conformance.log=fail	what was done, of tests that failed; all, none,
+ *				or live: as it is done
  */
 #include "parts.h"
 #include "suite.h"
@@ -21,6 +23,7 @@ static struct disk current;
 
 static char log_text[LOG_BYTES];
 static uint32_t log_put;        /* bytes since the test began */
+static bool log_live;
 
 static struct {
 	uint32_t tests, passed, failed, skipped;
@@ -43,6 +46,10 @@ static void result(bool good, const char *device, const char *name,
 void tests_log(struct dut *d, const char *line)
 {
 	(void)d;
+	if (log_live) {
+		print("#   %s\n", line);
+		return;
+	}
 	for (; *line; line++)
 		log_text[log_put++ % LOG_BYTES] = *line;
 	log_text[log_put++ % LOG_BYTES] = '\n';
@@ -101,14 +108,33 @@ static void run_one(struct suite *s, const struct suite_test *t)
 		print("# took %lu ms\n", (time_us() - start) / 1000);
 }
 
+/* Is a name one of a list with commas between? */
+static bool listed(const char *list, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (; *list; list += *list == ',') {
+		if (!strncmp(list, name, n) && (!list[n] || list[n] == ','))
+			return true;
+		while (*list && *list != ',')
+			list++;
+	}
+	return false;
+}
+
 static void run_disk(const struct slot *slot, uint8_t *memory, uint64_t bytes)
 {
 	struct suite *s = (struct suite *)(void *)memory;
 	uint64_t own = (suite_bytes() + PAGE - 1) & ~(uint64_t)(PAGE - 1);
 	uint64_t start = time_us();
 	const struct suite_test *t;
-	char only[96];
+	char only[96], except[240], log[8];
 
+	if (!platform_option("conformance.except=", except, sizeof(except)) &&
+	    *except)
+		fatal("conformance.except= is too long");
+	(void)platform_option("conformance.log=", log, sizeof(log));
+	log_live = !strcmp(log, "live");
 	if (bytes < own + (1u << 20))
 		fatal("the tests want %lu bytes of their own", own);
 	if (!platform_option("conformance.only=", only, sizeof(only)))
@@ -120,8 +146,14 @@ static void run_disk(const struct slot *slot, uint8_t *memory, uint64_t bytes)
 	for (uint32_t i = 0; i < TEST_MAX && (t = suite_test(i)); i++) {
 		if (command_wanted())
 			command_serve();
-		if (matches(t->name, only))
+		if (!matches(t->name, only))
+			continue;
+		if (!listed(except, t->name)) {
 			run_one(s, t);
+			continue;
+		}
+		count.skipped++;
+		result(true, current.name, t->name, " # SKIP ", "left out");
 	}
 	disk_detach(&current);
 	print("# %s: %u interrupts, %u without a reason, %lu ms\n",

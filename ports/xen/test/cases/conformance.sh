@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=dash
 # limit 600
-# manual
 #
 # The bare-metal guest of the conformance suite runs the device tests on a disk,
 # through registers that are the daemon's own.
