@@ -152,8 +152,8 @@ code { font: 12px/1.5 ui-monospace, "DejaVu Sans Mono", monospace }
 .cannot-be-seen { background: #eceff3; color: #4c5662 }
 .untraced { background: #ff8f8f; font-weight: 600 }
 .passed::before { content: "\\2713\\00a0"; color: #187a35 }
-.failed, .skipped, .not-run, .changed-since, .no-such-test { color: #b30000 }
-.failed::before, .not-run::before, .changed-since::before,
+.failed, .waived, .skipped, .not-run, .changed-since, .no-such-test { color: #b30000 }
+.failed::before, .waived::before, .not-run::before, .changed-since::before,
 .no-such-test::before { content: "\\2717\\00a0" }
 .skipped::before { content: "\\2013\\00a0" }
 #bar { position: sticky; top: 0; background: #f6f7f9; padding: 10px 0;
