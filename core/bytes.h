@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Bytes of our own: little-endian integers in images (configuration space,
- * state blobs), and the two functions that a freestanding compiler itself
- * relies on.
+ * Bytes of our own: structures as images (configuration space, state blobs), and
+ * the two functions that a freestanding compiler itself relies on.
  */
 #ifndef VBLK_BYTES_H
 #define VBLK_BYTES_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* A freestanding <string.h> need not exist. */
@@ -15,7 +15,8 @@
 
 /* On every request's path: inlined, unless code is to be small. */
 #if defined(__OPTIMIZE_SIZE__) || !defined(__OPTIMIZE__)
-#define VBLK_HOT
+#define VBLK_SMALL
+#define VBLK_HOT __attribute__((noinline))
 #else
 #define VBLK_HOT inline __attribute__((always_inline))
 #endif
@@ -23,19 +24,22 @@
 /* Seldom called: its locals stay off its caller's stack. */
 #define VBLK_APART __attribute__((noinline))
 
-static inline void vblk_put(uint8_t *at, uint64_t v, uint32_t bytes)
-{
-	for (uint32_t i = 0; i < bytes; i++)
-		at[i] = (uint8_t)(v >> (8u * i));
-}
+/*
+ * A field of a structure and where it lies in an image, of the same size and
+ * little-endian there. A table of them ends with one of no bytes.
+ */
+struct vblk_field {
+	uint8_t  at;            /* in the image */
+	uint8_t  bytes;
+	uint16_t offset;        /* in the structure */
+};
 
-static inline uint64_t vblk_get(const uint8_t *at, uint32_t bytes)
-{
-	uint64_t v = 0;
+#define VBLK_FIELD(at, type, member) \
+	{ at, sizeof(((struct type *)0)->member), offsetof(struct type, member) }
 
-	for (uint32_t i = 0; i < bytes; i++)
-		v |= (uint64_t)at[i] << (8u * i);
-	return v;
-}
+/* One loop for all of them: an image is on no request's path. bytes.c */
+void vblk_pack(uint8_t *image, const void *object, const struct vblk_field *f);
+void vblk_unpack(void *object, const uint8_t *image,
+		 const struct vblk_field *f);
 
 #endif

@@ -98,48 +98,50 @@ bool vblk_write_back(const struct vblk *dev)
 
 /* --- configuration space -------------------------------------------------- */
 
-static void image_of(const struct vblk *dev, struct vblk_config_space *s)
-{
-	const struct vblk_config *c = &dev->cfg;
+#define AT(member)	   offsetof(struct vblk_config_space, member)
+#define FIELD(member, ours) VBLK_FIELD(AT(member), vblk_config, ours)
 
-	/* the padding is 0, and so is what follows the known fields */
-	vblk_zero(s, sizeof(*s));
-	s->capacity = vblk_le64_make(c->capacity);
-	s->size_max = vblk_le32_make(c->size_max);
-	s->seg_max = vblk_le32_make(c->seg_max);
-	s->cylinders = vblk_le16_make(c->cylinders);
-	s->heads = c->heads;
-	s->sectors = c->sectors;
-	s->blk_size = vblk_le32_make(c->block_size);
-	s->physical_block_exp = c->physical_exp;
-	s->alignment_offset = c->align_offset;
-	s->min_io_size = vblk_le16_make(c->min_io_size);
-	s->opt_io_size = vblk_le32_make(c->opt_io_size);
-	s->writeback = dev->writeback;
-	s->num_queues = vblk_le16_make(c->num_queues);
-	s->max_discard_sectors = vblk_le32_make(c->max_discard_sectors);
-	s->discard_sector_alignment = vblk_le32_make(c->discard_align);
-	s->max_write_zeroes_sectors = vblk_le32_make(c->max_zeroes_sectors);
-	s->max_secure_erase_sectors = vblk_le32_make(c->max_erase_sectors);
-	s->secure_erase_sector_alignment = s->discard_sector_alignment;
-	s->max_discard_seg = s->max_write_zeroes_seg = vblk_le32_make(1);
-	s->max_secure_erase_seg = s->max_discard_seg;
-	s->write_zeroes_may_unmap = 1;
-}
+static const struct vblk_field fields[] = {
+	FIELD(capacity, capacity),
+	FIELD(size_max, size_max),
+	FIELD(seg_max, seg_max),
+	FIELD(cylinders, cylinders),
+	FIELD(heads, heads),
+	FIELD(sectors, sectors),
+	FIELD(blk_size, block_size),
+	FIELD(physical_block_exp, physical_exp),
+	FIELD(alignment_offset, align_offset),
+	FIELD(min_io_size, min_io_size),
+	FIELD(opt_io_size, opt_io_size),
+	FIELD(num_queues, num_queues),
+	FIELD(max_discard_sectors, max_discard_sectors),
+	FIELD(discard_sector_alignment, discard_align),
+	FIELD(max_write_zeroes_sectors, max_zeroes_sectors),
+	FIELD(max_secure_erase_sectors, max_erase_sectors),
+	FIELD(secure_erase_sector_alignment, discard_align),
+	{ 0 }
+};
 
 void vblk_config_read(const struct vblk *dev, uint32_t offset, void *out,
 		      uint32_t len)
 {
-	struct vblk_config_space s;
+	uint8_t image[VBLK_CFG_BYTES];
 	uint32_t n = 0;
 
-	image_of(dev, &s);
+	/* the padding is 0, and so is what follows the known fields */
+	vblk_zero(image, sizeof(image));
+	vblk_pack(image, &dev->cfg, fields);
+	image[AT(writeback)] = dev->writeback;
+	image[AT(max_discard_seg)] = 1;
+	image[AT(max_write_zeroes_seg)] = 1;
+	image[AT(max_secure_erase_seg)] = 1;
+	image[AT(write_zeroes_may_unmap)] = 1;
 	if (offset < VBLK_CFG_BYTES)
 		n = len < VBLK_CFG_BYTES - offset ? len
 						  : VBLK_CFG_BYTES - offset;
 	vblk_zero(out, len);
 	if (n > 0)
-		vblk_copy(out, (uint8_t *)&s + offset, n);
+		vblk_copy(out, image + offset, n);
 }
 
 void vblk_config_write(struct vblk *dev, uint32_t offset, const void *in,

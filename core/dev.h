@@ -62,6 +62,13 @@ enum slot_state {
 };
 
 struct slot {
+	uint8_t  state;         /* enum slot_state */
+	uint8_t  answer;        /* status to give at once, or ANSWER_ */
+	uint16_t num_ranges, num_out; /* data; the first num_out are readable */
+	uint16_t head;          /* names the chain: head, or buffer id */
+	uint16_t descs;         /* packed: descriptors of the ring it took */
+	uint16_t entry;         /* packed: where the log has it */
+	uint16_t next;          /* free slot after this one, or DONE after it */
 	struct vblk_req req;    /* queue, tag and seg never change */
 	union {                 /* cfg.segs + 1; req.seg points there too */
 		struct range *range;    /* PARSED: data, then status */
@@ -72,13 +79,6 @@ struct slot {
 	vblk_gpa status_gpa;
 	uint64_t in_bytes;      /* writable before the status byte; DONE: length
 				 * for the used element */
-	uint16_t head;          /* names the chain: head, or buffer id */
-	uint16_t descs;         /* packed: descriptors of the ring it took */
-	uint16_t entry;         /* packed: where the log has it */
-	uint16_t next;          /* free slot after this one, or DONE after it */
-	uint16_t num_ranges, num_out; /* data; the first num_out are readable */
-	uint8_t  state;         /* enum slot_state */
-	uint8_t  answer;        /* status to give at once, or ANSWER_ */
 };
 
 #define ANSWER_STORE 0xffu      /* the store answers */
@@ -104,19 +104,23 @@ struct area {                   /* descriptor table or a ring */
 
 enum queue_state { QUEUE_STOPPED = 0, QUEUE_STARTED, QUEUE_STOPPING };
 
+/*
+ * Bytes first, then 16-bit fields, here and in struct slot: the shortest
+ * instructions reach them there.
+ */
 struct queue {
-	/* fixed by vblk_init */
-	struct slot *slot;
-	uint32_t *refs;         /* [cfg.regions] uses by this queue */
-	uint8_t  *taken;        /* bit head: consumed and not given back */
+	uint8_t  state;         /* enum queue_state */
+	uint8_t  attempts;      /* fetches of this chain so far */
+	bool     packed;
+	bool     attached;      /* rings are mapped and held */
+	bool     used_from_ring;
+	bool     tell;          /* signal whatever the driver says */
+	bool     quiet;         /* used->flags says NO_NOTIFY */
+	bool     wrote;         /* packed: flag of the first not published */
+	bool     absent;        /* what it misses, the caller cannot map */
 
 	/* ring; a packed ring's positions have the wrap counter in bit 15 */
 	uint16_t size;
-	uint16_t home[AREAS];   /* region of each area that is in one */
-	struct area area[AREAS];
-	struct vblk_inflight *log; /* or NULL */
-	uint64_t replay_after;  /* log counter of the last head replayed */
-	uint16_t replay;        /* logged heads still to execute */
 	uint16_t next_avail;    /* next entry to consume, free-running */
 	union {
 		uint16_t seen_avail; /* split: avail->idx as last read */
@@ -124,35 +128,41 @@ struct queue {
 	};
 	uint16_t next_used;     /* next element to write */
 	uint16_t published;     /* used->idx as the driver sees it */
+	uint16_t home[AREAS];   /* region of each area that is in one */
+	uint16_t replay;        /* logged heads still to execute */
 	uint16_t batch;         /* packed: log entry of the last put, if that is
 				 * not published; */
 	uint16_t batch_end;     /* and where that list of entries ends */
-	uint8_t  state;         /* enum queue_state */
-	bool     packed;
-	bool     attached;      /* rings are mapped and held */
-	bool     used_from_ring;
-	bool     tell;          /* signal whatever the driver says */
-	bool     quiet;         /* used->flags says NO_NOTIFY */
-	bool     wrote;         /* packed: flag of the first not published */
 
 	/* requests */
-	uint8_t  attempts;      /* fetches of this chain so far */
-	bool     absent;        /* what it misses, the caller cannot map */
 	uint16_t free;          /* first free slot */
 	uint16_t in_flight;
 	uint16_t parsed;        /* slot that waits for memory, or VBLK_NONE */
 	uint16_t first, last;   /* IN_ORDER: slots not given back, as taken */
 	uint16_t hint;          /* region of the last hit */
+
+	/* fixed by vblk_init */
+	struct slot *slot;
+	uint32_t *refs;         /* [cfg.regions] uses by this queue */
+	uint8_t  *taken;        /* bit head: consumed and not given back */
+
+	struct vblk_inflight *log; /* or NULL */
+	const char *section;    /* the guest's last fault */
+	struct area area[AREAS];
 	struct vblk_range miss; /* being walked; len 0: all is there */
+	uint64_t replay_after;  /* log counter of the last head replayed */
 
 	/* read by other threads */
 	uint32_t faulted;       /* 1: NEEDS_RESET; this lane writes it */
 
-	const char *section;    /* the guest's last fault */
 	struct vblk_stats stats;
 };
 
 struct vblk {
+	bool     writeback;     /* config field, 5.2.5.2 */
+	bool     stopping;      /* vblk_reset waits */
+	uint16_t num_mem;
+	uint16_t leaving;       /* regions revoked or TRANSIENT */
 	struct vblk_config cfg; /* defaults filled in */
 	struct mem *mem;        /* [cfg.regions]; an entry keeps its place */
 	uint16_t   *order;      /* [num_mem] entries by address */
@@ -160,10 +170,6 @@ struct vblk {
 	struct queue *asking;   /* caller of vblk_missing, until its poll */
 	uint64_t accepted;
 	uint32_t tick;          /* of mappings asked for, on demand */
-	uint16_t num_mem;
-	uint16_t leaving;       /* regions revoked or TRANSIENT */
-	bool     writeback;     /* config field, 5.2.5.2 */
-	bool     stopping;      /* vblk_reset waits */
 };
 
 /* mem.c */
@@ -179,7 +185,7 @@ void vblk_mem_detach(struct vblk *dev, struct queue *q);
 /* inflight.c: either ring's */
 bool vblk_log_fresh(const struct vblk_inflight *log);
 bool vblk_log_fits(const struct vblk_inflight *log, uint16_t size);
-uint16_t vblk_log_next(const struct queue *q, uint64_t *after);
+uint16_t vblk_log_next(struct queue *q, bool taken);
 void vblk_log_count(struct queue *q);
 void vblk_log_taken(struct queue *q, uint16_t entry);
 /* the split ring's */
@@ -250,6 +256,15 @@ static inline void mem_mark(const struct mem *m, const uint8_t *host,
 {
 	if (m->r.dirty)
 		vblk_mem_dirty(m, host, len);
+}
+
+/* From a packed descriptor's layout to a split one's; its id becomes next. */
+static inline void desc_unpack(struct vblk_desc *d)
+{
+	struct vblk_le16 id = d->flags;
+
+	d->flags = d->next;
+	d->next = id;
 }
 
 static inline uint16_t mem_id(const struct vblk *dev, const struct mem *m)

@@ -114,9 +114,58 @@ int vblk_init(struct vblk **dev, void *storage, size_t size,
 	return VBLK_OK;
 }
 
+/* --- the ring of a queue -------------------------------------------------- */
+
+#define RING(q, call, ...) \
+	(is_packed(q) ? vblk_packed_##call(__VA_ARGS__) \
+		      : vblk_split_##call(__VA_ARGS__))
+
+static VBLK_HOT int ring_begin(struct vblk *dev, struct queue *q)
+{
+	return RING(q, begin, dev, q);
+}
+
+static VBLK_HOT int ring_fetch(struct vblk *dev, struct queue *q,
+			       struct slot *s, struct chain *c)
+{
+	return RING(q, fetch, dev, q, s, c);
+}
+
+static VBLK_HOT void ring_take(struct queue *q, struct slot *s)
+{
+	RING(q, take, q, s);
+}
+
+static VBLK_HOT void ring_put(struct vblk *dev, struct queue *q,
+			      struct slot *s, uint32_t len)
+{
+	RING(q, put, dev, q, s, len);
+}
+
+static VBLK_HOT bool ring_publish(struct vblk *dev, struct queue *q)
+{
+	return RING(q, publish, dev, q);
+}
+
+static VBLK_HOT void ring_quiet(struct vblk *dev, struct queue *q)
+{
+	RING(q, quiet, dev, q);
+}
+
+static VBLK_HOT bool ring_arm(struct vblk *dev, struct queue *q)
+{
+	return RING(q, arm, dev, q);
+}
+
 /* --- queues --------------------------------------------------------------- */
 
-static void stop_asking(struct vblk *dev, const struct queue *q)
+/* NULL: no such queue. */
+static VBLK_HOT struct queue *queue_of(const struct vblk *dev, uint32_t n)
+{
+	return n < dev->cfg.num_queues ? &dev->queue[n] : NULL;
+}
+
+static VBLK_HOT void stop_asking(struct vblk *dev, const struct queue *q)
 {
 	if (on_demand(dev) && dev->asking == q)
 		dev->asking = NULL;
@@ -140,12 +189,13 @@ int vblk_queue_check(const struct vblk *dev, uint16_t queue,
 		     const struct vblk_queue_addr *a)
 {
 	bool packed = negotiated_packed(dev);
+	uint32_t odd = packed ? 3u : 1u;
 
 	if (queue >= dev->cfg.num_queues)
 		return VBLK_EINVAL;
 	if (a->size == 0 || (!packed && (a->size & (a->size - 1u))) ||
 	    a->size > dev->cfg.queue_size || a->desc % 16u != 0 ||
-	    a->driver % (packed ? 4u : 2u) != 0 || a->device % 4u != 0)
+	    (a->driver & odd) != 0 || a->device % 4u != 0)
 		return VBLK_EGUEST;
 	return VBLK_OK;
 }
@@ -170,6 +220,7 @@ int vblk_queue_start(struct vblk *dev, uint16_t queue,
 {
 	int r = vblk_queue_check(dev, queue, a);
 	struct queue *q;
+	bool again;
 
 	if (r != VBLK_OK)
 		return r;
@@ -182,7 +233,8 @@ int vblk_queue_start(struct vblk *dev, uint16_t queue,
 	if (log && !log_of(q))
 		return VBLK_EINVAL;
 	/* GCOVR_EXCL_STOP */
-	if (log_of(q) && !vblk_log_fresh(log) && !vblk_log_fits(log, a->size))
+	again = log_of(q) && !vblk_log_fresh(log);
+	if (again && !vblk_log_fits(log, a->size))
 		return VBLK_EGUEST;
 	q->area[AREA_DESC].gpa = a->desc;
 	q->area[AREA_AVAIL].gpa = a->driver;
@@ -194,7 +246,7 @@ int vblk_queue_start(struct vblk *dev, uint16_t queue,
 	if (!stand_at(q, from))
 		return VBLK_EGUEST;
 	/* A life before this one may have died before it told the driver */
-	q->tell = from || (log_of(q) && !vblk_log_fresh(log));
+	q->tell = from || again;
 	q->quiet = false;
 	q->attempts = 0;
 	q->absent = false;
@@ -225,11 +277,10 @@ void vblk_unfetch(struct vblk *dev, struct queue *q)
 
 int vblk_queue_stop(struct vblk *dev, uint16_t queue, struct vblk_queue_pos *at)
 {
-	struct queue *q;
+	struct queue *q = queue_of(dev, queue);
 
-	if (queue >= dev->cfg.num_queues)
+	if (!q)
 		return VBLK_EINVAL;
-	q = &dev->queue[queue];
 	if (q->state == QUEUE_STARTED) {
 		q->state = QUEUE_STOPPING;
 		vblk_unfetch(dev, q);
@@ -253,8 +304,9 @@ int vblk_queue_stop(struct vblk *dev, uint16_t queue, struct vblk_queue_pos *at)
 
 bool vblk_queue_started(const struct vblk *dev, uint16_t queue)
 {
-	return queue < dev->cfg.num_queues &&
-	       dev->queue[queue].state != QUEUE_STOPPED;
+	const struct queue *q = queue_of(dev, queue);
+
+	return q && q->state != QUEUE_STOPPED;
 }
 
 int vblk_reset(struct vblk *dev)
@@ -277,10 +329,11 @@ int vblk_reset(struct vblk *dev)
 
 bool vblk_kick(struct vblk *dev, uint32_t queue)
 {
-	if (queue >= dev->cfg.num_queues ||
-	    dev->queue[queue].state != QUEUE_STARTED)
+	struct queue *q = queue_of(dev, queue);
+
+	if (!q || q->state != QUEUE_STARTED)
 		return false;
-	dev->queue[queue].stats.kicks++;
+	q->stats.kicks++;
 	return true;
 }
 
@@ -299,7 +352,7 @@ static int attach(struct vblk *dev, struct queue *q)
 	return ring_begin(dev, q);
 }
 
-static void put_used(struct vblk *dev, struct queue *q, struct slot *s,
+static VBLK_HOT void put_used(struct vblk *dev, struct queue *q, struct slot *s,
 		     uint32_t len)
 {
 	ring_put(dev, q, s, len);
@@ -346,7 +399,7 @@ static void answer(struct vblk *dev, struct queue *q, struct slot *s,
 	give_back(dev, q, s, len);
 }
 
-/* The chain leaves the ring; what was said of its memory is settled. */
+/* The chain leaves the ring; what was asked and said of its memory is settled. */
 static void consume(struct vblk *dev, struct queue *q, struct slot *s)
 {
 	ring_take(q, s);
@@ -358,6 +411,7 @@ static void consume(struct vblk *dev, struct queue *q, struct slot *s)
 		q->last = s->req.tag;
 		s->next = VBLK_NONE;
 	}
+	stop_asking(dev, q);
 	q->parsed = VBLK_NONE;
 	q->miss.len = 0;
 	q->attempts = 0;
@@ -465,12 +519,11 @@ static int step(struct vblk *dev, struct queue *q, struct vblk_req *out)
 int vblk_poll(struct vblk *dev, uint16_t queue, struct vblk_req *out,
 	      size_t max)
 {
-	struct queue *q;
+	struct queue *q = queue_of(dev, queue);
 	int n = 0, r = VBLK_OK;
 
-	if (queue >= dev->cfg.num_queues || max > INT16_MAX)
+	if (!q || max > INT16_MAX)
 		return VBLK_EINVAL;
-	q = &dev->queue[queue];
 	if (q->state != QUEUE_STARTED)
 		return 0;
 	if (q->faulted)
@@ -482,10 +535,10 @@ int vblk_poll(struct vblk *dev, uint16_t queue, struct vblk_req *out,
 	/* chains answered here count too, or a guest could keep us here */
 	for (size_t i = 0; i < max && r >= 0; i++) {
 		r = step(dev, q, &out[n]);
-		if (r != VBLK_EUNMAPPED)
+		if (r == 0) {
 			stop_asking(dev, q);
-		if (r == 0)
 			break;
+		}
 		n += r == 1;
 	}
 	return n == 0 && r < 0 ? r : n;
@@ -501,15 +554,16 @@ bool vblk_idle(const struct vblk *dev)
 
 bool vblk_full(const struct vblk *dev, uint16_t queue)
 {
-	return queue < dev->cfg.num_queues &&
-	       dev->queue[queue].free == VBLK_NONE &&
-	       dev->queue[queue].in_flight > 0;
+	const struct queue *q = queue_of(dev, queue);
+
+	return q && q->free == VBLK_NONE && q->in_flight > 0;
 }
 
 bool vblk_in_flight(const struct vblk *dev, uint16_t queue, vblk_tag tag)
 {
-	return queue < dev->cfg.num_queues && tag < dev->cfg.slots &&
-	       dev->queue[queue].slot[tag].state == SLOT_BUSY;
+	const struct queue *q = queue_of(dev, queue);
+
+	return q && tag < dev->cfg.slots && q->slot[tag].state == SLOT_BUSY;
 }
 
 int vblk_complete(struct vblk *dev, uint16_t queue, vblk_tag tag,
@@ -527,12 +581,9 @@ int vblk_complete(struct vblk *dev, uint16_t queue, vblk_tag tag,
 
 bool vblk_irq(struct vblk *dev, uint16_t queue)
 {
-	struct queue *q;
+	struct queue *q = queue_of(dev, queue);
 
-	if (queue >= dev->cfg.num_queues)
-		return false;
-	q = &dev->queue[queue];
-	if (!ring_publish(dev, q) || dev->stopping)
+	if (!q || !ring_publish(dev, q) || dev->stopping)
 		return false;
 	q->stats.irqs++;
 	return true;
@@ -540,12 +591,9 @@ bool vblk_irq(struct vblk *dev, uint16_t queue)
 
 bool vblk_poll_idle(struct vblk *dev, uint16_t queue)
 {
-	struct queue *q;
+	struct queue *q = queue_of(dev, queue);
 
-	if (queue >= dev->cfg.num_queues)
-		return true;
-	q = &dev->queue[queue];
-	if (q->state != QUEUE_STARTED || q->faulted)
+	if (!q || q->state != QUEUE_STARTED || q->faulted)
 		return true;
 	if (!q->attached || q->parsed != VBLK_NONE)
 		return false;
@@ -554,30 +602,26 @@ bool vblk_poll_idle(struct vblk *dev, uint16_t queue)
 
 /* --- looking in ----------------------------------------------------------- */
 
+#define STATS (sizeof(struct vblk_stats) / sizeof(uint64_t)) /* all alike */
+
 void vblk_stats(const struct vblk *dev, struct vblk_stats *out)
 {
+	uint64_t *sum = (uint64_t *)out;
+
 	vblk_zero(out, sizeof(*out));
 	for (uint16_t i = 0; i < dev->cfg.num_queues; i++) {
-		const struct vblk_stats *s = &dev->queue[i].stats;
+		const uint64_t *n = (const uint64_t *)&dev->queue[i].stats;
 
-		for (unsigned k = 0; k < VBLK_OPS; k++)
-			out->requests[k] += s->requests[k];
-		out->bytes += s->bytes;
-		out->completed += s->completed;
-		out->errors += s->errors;
-		out->unsupported += s->unsupported;
-		out->contained += s->contained;
-		out->kicks += s->kicks;
-		out->irqs += s->irqs;
+		for (unsigned k = 0; k < STATS; k++)
+			sum[k] += n[k];
 	}
 }
 
 const char *vblk_queue_fault(const struct vblk *dev, uint16_t queue)
 {
-	if (queue >= dev->cfg.num_queues ||
-	    !vblk_shared_load(&dev->queue[queue].faulted))
-		return NULL;
-	return dev->queue[queue].section;
+	const struct queue *q = queue_of(dev, queue);
+
+	return q && vblk_shared_load(&q->faulted) ? q->section : NULL;
 }
 
 bool vblk_needs_reset(const struct vblk *dev)

@@ -88,8 +88,8 @@ void vblk_log_count(struct queue *q)
 	}
 }
 
-/* The oldest entry after *after, or VBLK_NONE. */
-uint16_t vblk_log_next(const struct queue *q, uint64_t *after)
+/* The next to execute again, or VBLK_NONE; taken: it is done with. */
+uint16_t vblk_log_next(struct queue *q, bool taken)
 {
 	uint16_t best = VBLK_NONE;
 	uint64_t least = 0;
@@ -97,14 +97,16 @@ uint16_t vblk_log_next(const struct queue *q, uint64_t *after)
 	for (uint16_t i = 0; i < q->size; i++) {
 		const struct log_entry *e = log_at(q->log, is_packed(q), i);
 
-		if (e->inflight && e->counter > *after &&
+		if (e->inflight && e->counter > q->replay_after &&
 		    (best == VBLK_NONE || e->counter < least)) {
 			best = i;
 			least = e->counter;
 		}
 	}
-	if (best != VBLK_NONE)
-		*after = least;
+	if (taken && best != VBLK_NONE)
+		q->replay_after = least;
+	if (taken)
+		q->replay--;
 	return best;
 }
 

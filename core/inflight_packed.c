@@ -54,11 +54,9 @@ static struct packed_entry *whole(const struct queue *q, uint16_t i)
 	return (struct packed_entry *)(void *)entry(q, i);
 }
 
-uint16_t vblk_plog_used(const struct queue *q, bool now)
+uint16_t vblk_plog_used(const struct queue *q)
 {
-	const struct packed_log *log = log_of_packed(q);
-
-	return now ? log->used : log->old_used;
+	return log_of_packed(q)->old_used;
 }
 
 static void set_used(struct packed_log *log, uint16_t pos)
@@ -98,14 +96,14 @@ uint16_t vblk_plog_free(const struct queue *q)
 }
 
 bool vblk_plog_note(struct queue *q, const struct slot *s, uint16_t *at,
-		    uint32_t n, const struct vblk_packed_desc *d)
+		    uint32_t n, const struct vblk_desc *d)
 {
 	struct packed_entry *p;
 
 	if (*at >= q->size || s->entry >= q->size)
 		return false;
 	p = whole(q, *at);
-	p->id = vblk_le16_get(d->id);
+	p->id = vblk_le16_get(d->next);
 	p->flags = vblk_le16_get(d->flags);
 	p->len = vblk_le32_get(d->len);
 	p->addr = vblk_le64_get(d->addr);
@@ -134,7 +132,7 @@ void vblk_plog_taken(struct queue *q, uint16_t head)
 }
 
 bool vblk_plog_read(const struct queue *q, uint16_t *at,
-		    struct vblk_packed_desc *d)
+		    struct vblk_desc *d)
 {
 	const struct packed_entry *p;
 
@@ -143,7 +141,7 @@ bool vblk_plog_read(const struct queue *q, uint16_t *at,
 	p = whole(q, *at);
 	d->addr = vblk_le64_make(p->addr);
 	d->len = vblk_le32_make(p->len);
-	d->id = vblk_le16_make(p->id);
+	d->next = vblk_le16_make(p->id);
 	d->flags = vblk_le16_make(p->flags);
 	(void)log_names(q, &p->e.link, at);
 	return true;
@@ -215,6 +213,7 @@ bool vblk_plog_recover(struct queue *q, bool shown)
 		entry(q, i)->inflight = 0;
 	}
 	in_order();
+	q->next_used = log->used;
 	/* all the others are those of chains in flight */
 	vblk_log_count(q);
 	q->out = (uint16_t)room;
@@ -227,5 +226,5 @@ bool vblk_plog_recover(struct queue *q, bool shown)
 			return false;
 		room -= e->num;
 	}
-	return room == 0;
+	return room == 0 && (q->next_used & (VBLK_WRAP - 1u)) < q->size;
 }

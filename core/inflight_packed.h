@@ -13,25 +13,25 @@
 void vblk_plog_begin(struct queue *q);
 
 /*
- * After a crash: q->out, q->replay. shown: the driver has seen the batch that
- * was being published.
+ * After a crash: q->next_used, q->out, q->replay. shown: the driver has seen the
+ * batch that was being published, which begins at vblk_plog_used.
  */
 bool vblk_plog_recover(struct queue *q, bool shown);
-
-/* The position of the next used descriptor; now, or before that batch. */
-uint16_t vblk_plog_used(const struct queue *q, bool now);
+uint16_t vblk_plog_used(const struct queue *q);
 
 /* The entry that the next chain's head will have. */
 uint16_t vblk_plog_free(const struct queue *q);
 
+/* Descriptors have their id in next. */
+
 /* Keeps descriptor n (from 1) of the chain of s in *entry, and steps on. */
 bool vblk_plog_note(struct queue *q, const struct slot *s, uint16_t *entry,
-		    uint32_t n, const struct vblk_packed_desc *d);
+		    uint32_t n, const struct vblk_desc *d);
 void vblk_plog_taken(struct queue *q, uint16_t head);
 
 /* To execute again: the next descriptor, and how many there are. */
 bool vblk_plog_read(const struct queue *q, uint16_t *entry,
-		    struct vblk_packed_desc *d);
+		    struct vblk_desc *d);
 uint16_t vblk_plog_length(const struct queue *q, uint16_t head);
 
 /* first: of a batch. publish before the driver sees it, published after. */

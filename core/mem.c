@@ -81,7 +81,7 @@ static VBLK_HOT int piece(struct vblk *dev, struct queue *q, uint8_t **host,
 	return mem_id(dev, m);
 }
 
-static VBLK_HOT void walk_range(struct queue *q, vblk_gpa gpa, uint32_t len,
+static inline void walk_range(struct queue *q, vblk_gpa gpa, uint32_t len,
 		       uint32_t perm)
 {
 	q->miss.gpa = gpa;
@@ -260,7 +260,7 @@ void vblk_mem_detach(struct vblk *dev, struct queue *q)
 
 /* --- what the caller says and asks ---------------------------------------- */
 
-static bool idle(const struct vblk *dev, uint16_t id)
+static VBLK_APART bool idle(const struct vblk *dev, uint16_t id)
 {
 	for (uint16_t i = 0; i < dev->cfg.num_queues; i++)
 		if (dev->queue[i].refs[id] != 0)
@@ -268,9 +268,10 @@ static bool idle(const struct vblk *dev, uint16_t id)
 	return true;
 }
 
-static bool overlaps(vblk_gpa a, uint64_t a_len, vblk_gpa b, uint64_t b_len)
+static VBLK_APART bool overlaps(const struct mem *m, vblk_gpa gpa, uint64_t len)
 {
-	return b_len != 0 && (a < b ? b - a < a_len : a - b < b_len);
+	return len != 0 && (m->r.gpa < gpa ? gpa - m->r.gpa < m->r.len
+					   : m->r.gpa - gpa < len);
 }
 
 bool vblk_mem_full(const struct vblk *dev)
@@ -332,8 +333,8 @@ static void forget(struct vblk *dev, uint16_t at, struct vblk_region *out)
 static bool under_ring(const struct queue *q, const struct mem *m)
 {
 	for (unsigned k = 0; k < AREAS; k++)
-		if (q->attached && overlaps(q->area[k].gpa, area_len(q, k),
-					    m->r.gpa, m->r.len))
+		if (q->attached &&
+		    overlaps(m, q->area[k].gpa, area_len(q, k)))
 			return true;
 	return false;
 }
@@ -346,7 +347,7 @@ int vblk_mem_revoke(struct vblk *dev, vblk_gpa gpa, uint64_t len)
 		uint16_t id = dev->order[i];
 		struct mem *m = &dev->mem[id];
 
-		if (!overlaps(m->r.gpa, m->r.len, gpa, len))
+		if (!overlaps(m, gpa, len))
 			continue;
 		for (uint16_t k = 0; k < dev->cfg.num_queues; k++) {
 			struct queue *q = &dev->queue[k];
@@ -370,7 +371,7 @@ bool vblk_mem_idle(const struct vblk *dev, vblk_gpa gpa, uint64_t len)
 	for (uint16_t i = 0; i < dev->num_mem; i++) {
 		const struct mem *m = &dev->mem[dev->order[i]];
 
-		if (overlaps(m->r.gpa, m->r.len, gpa, len) &&
+		if (overlaps(m, gpa, len) &&
 		    !idle(dev, dev->order[i]))
 			return false;
 	}

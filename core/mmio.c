@@ -180,16 +180,16 @@ static uint32_t read_register(const struct vblk_mmio *m, uint32_t offset)
 uint64_t vblk_mmio_read(const struct vblk_mmio *m, uint64_t offset,
 			unsigned size)
 {
-	uint8_t b[8];
+	struct vblk_le64 v = { 0 };
 
 	if (offset < CONFIG)    /* 4.2.2.2 allows only aligned 32-bit access */
 		return size == 4 && offset % 4u == 0
 			       ? read_register(m, (uint32_t)offset)
 			       : 0;
-	if (offset >= VBLK_MMIO_BYTES || size > sizeof(b))
+	if (offset >= VBLK_MMIO_BYTES || size > sizeof(v))
 		return 0;
-	vblk_config_read(m->dev, (uint32_t)offset - CONFIG, b, size);
-	return vblk_get(b, size);
+	vblk_config_read(m->dev, (uint32_t)offset - CONFIG, &v, size);
+	return vblk_le64_get(v);
 }
 
 /* --- writes --------------------------------------------------------------- */
@@ -391,18 +391,17 @@ static unsigned write_register(struct vblk_mmio *m, uint32_t offset,
 unsigned vblk_mmio_write(struct vblk_mmio *m, uint64_t offset, unsigned size,
 			 uint64_t value)
 {
-	uint8_t b[8];
+	struct vblk_le64 v = vblk_le64_make(value);
 
 	if (offset < CONFIG)
 		return size == 4 && offset % 4u == 0
 			       ? write_register(m, (uint32_t)offset,
 						(uint32_t)value)
 			       : 0;
-	if (offset >= VBLK_MMIO_BYTES || size > sizeof(b) || m->resetting ||
+	if (offset >= VBLK_MMIO_BYTES || size > sizeof(v) || m->resetting ||
 	    frozen(m))
 		return 0;
-	vblk_put(b, value, size);
-	vblk_config_write(m->dev, (uint32_t)offset - CONFIG, b, size);
+	vblk_config_write(m->dev, (uint32_t)offset - CONFIG, &v, size);
 	return VBLK_FX_SAVE;
 }
 

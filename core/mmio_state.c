@@ -22,35 +22,46 @@
 #define ANY_STATUS (VBLK_STATUS_SETTABLE | VBLK_STATUS_NEEDS_RESET | \
 		    VBLK_STATUS_SUSPEND)
 
+static const struct vblk_field head_fields[] = {
+	VBLK_FIELD(4, vblk_mmio, status),
+	VBLK_FIELD(8, vblk_mmio, features_sel),
+	VBLK_FIELD(12, vblk_mmio, driver_features_sel),
+	VBLK_FIELD(16, vblk_mmio, queue_sel),
+	VBLK_FIELD(20, vblk_mmio, generation),
+	VBLK_FIELD(24, vblk_mmio, driver_features),
+	{ 0 }
+};
+
+static const struct vblk_field queue_fields[] = {
+	VBLK_FIELD(0, vblk_mmio_queue, addr.desc),
+	VBLK_FIELD(8, vblk_mmio_queue, addr.driver),
+	VBLK_FIELD(16, vblk_mmio_queue, addr.device),
+	VBLK_FIELD(24, vblk_mmio_queue, addr.size),
+	VBLK_FIELD(28, vblk_mmio_queue, avail),
+	VBLK_FIELD(30, vblk_mmio_queue, used),
+	{ 0 }
+};
+
 int vblk_mmio_save(const struct vblk_mmio *m, void *out, size_t size)
 {
 	size_t n = HEAD + (size_t)EACH * m->num_queues;
+	struct vblk_le32 magic = vblk_le32_make(MAGIC);
 	uint8_t *b = out;
 	int r;
 
 	if (size < n)
 		return VBLK_ENOSPC;
 	vblk_zero(b, n);
-	vblk_put(b, MAGIC, 4);
-	vblk_put(b + 4, m->status, 4);
-	vblk_put(b + 8, m->features_sel, 4);
-	vblk_put(b + 12, m->driver_features_sel, 4);
-	vblk_put(b + 16, m->queue_sel, 4);
-	vblk_put(b + 20, m->generation, 4);
-	vblk_put(b + 24, m->driver_features, 8);
+	vblk_copy(b, &magic, 4);
+	vblk_pack(b, m, head_fields);
 	b[32] = (uint8_t)(m->suspending | m->unannounced << 1);
 	for (uint16_t i = 0; i < m->num_queues; i++) {
 		const struct vblk_mmio_queue *q = &m->queue[i];
 		uint8_t *e = b + HEAD + (size_t)EACH * i;
 
-		vblk_put(e, q->addr.desc, 8);
-		vblk_put(e + 8, q->addr.driver, 8);
-		vblk_put(e + 16, q->addr.device, 8);
-		vblk_put(e + 24, q->addr.size, 2);
+		vblk_pack(e, q, queue_fields);
 		e[26] = (uint8_t)(q->ready | q->resetting << 1 |
 				  q->used_from_ring << 2);
-		vblk_put(e + 28, q->avail, 2);
-		vblk_put(e + 30, q->used, 2);
 	}
 	r = vblk_save(m->dev, b + n, size - n);
 	return r < 0 ? r : (int)n + r;
@@ -58,15 +69,10 @@ int vblk_mmio_save(const struct vblk_mmio *m, void *out, size_t size)
 
 static void load_registers(struct vblk_mmio_queue *q, const uint8_t *e)
 {
-	q->addr.desc = vblk_get(e, 8);
-	q->addr.driver = vblk_get(e + 8, 8);
-	q->addr.device = vblk_get(e + 16, 8);
-	q->addr.size = (uint16_t)vblk_get(e + 24, 2);
+	vblk_unpack(q, e, queue_fields);
 	q->ready = e[26] & 1u;
 	q->resetting = e[26] & 2u;
 	q->used_from_ring = e[26] & 4u;
-	q->avail = (uint16_t)vblk_get(e + 28, 2);
-	q->used = (uint16_t)vblk_get(e + 30, 2);
 	q->stopping = false;
 }
 
@@ -103,19 +109,18 @@ int vblk_mmio_load(struct vblk_mmio *m, const void *in, size_t size)
 {
 	size_t n = HEAD + (size_t)EACH * m->num_queues;
 	const uint8_t *b = in;
+	struct vblk_le32 magic;
 	int r;
 
-	if (size < n || vblk_get(b, 4) != MAGIC)
+	if (size < n)
+		return VBLK_EINVAL;
+	vblk_copy(&magic, b, 4);
+	if (vblk_le32_get(magic) != MAGIC)
 		return VBLK_EINVAL;
 	r = vblk_load(m->dev, b + n, size - n, m->log);
 	if (r != VBLK_OK)
 		return r;
-	m->status = (uint32_t)vblk_get(b + 4, 4);
-	m->features_sel = (uint32_t)vblk_get(b + 8, 4);
-	m->driver_features_sel = (uint32_t)vblk_get(b + 12, 4);
-	m->queue_sel = (uint32_t)vblk_get(b + 16, 4);
-	m->generation = (uint32_t)vblk_get(b + 20, 4);
-	m->driver_features = vblk_get(b + 24, 8);
+	vblk_unpack(m, b, head_fields);
 	m->suspending = b[32] & 1u;
 	m->unannounced = b[32] & 2u;
 	for (uint16_t i = 0; i < m->num_queues; i++)

@@ -94,16 +94,10 @@ int vblk_chain_add(struct vblk *dev, struct queue *q, struct slot *s,
 	return VBLK_OK;
 }
 
-/* A split table goes by next, 2.7.5.3; a packed one by order, 2.8.8. */
-static void unpack(struct vblk_desc *d)
-{
-	struct vblk_le16 id = d->flags;
-
-	d->flags = d->next; /* where a packed descriptor has them */
-	d->next = id;
-}
-
-/* The table that c->desc names. As vblk_chain_add. */
+/*
+ * The table that c->desc names. As vblk_chain_add. A split table goes by next,
+ * 2.7.5.3; a packed one by order, 2.8.8.
+ */
 int vblk_chain_table(struct vblk *dev, struct queue *q, struct slot *s,
 		     struct chain *c, bool linked)
 {
@@ -120,7 +114,7 @@ int vblk_chain_table(struct vblk *dev, struct queue *q, struct slot *s,
 		if (r == VBLK_EUNMAPPED)
 			return r;
 		if (!linked)
-			unpack(&c->desc);
+			desc_unpack(&c->desc);
 		flags = vblk_le16_get(c->desc.flags);
 		if (r != VBLK_OK || (linked && (flags & VBLK_DESC_INDIRECT)))
 			break;

@@ -15,13 +15,20 @@
 #include "bytes.h"
 #include "dev.h"
 
+/* Rings are mapped now: recover from the log, read used->idx if need be. */
 int vblk_split_begin(struct vblk *dev, struct queue *q);
+/*
+ * The next chain into s and c. 1: here it is, perhaps c->broken; 0: none;
+ * EUNMAPPED: q->miss; EGUEST: the queue has faulted.
+ */
 int vblk_split_fetch(struct vblk *dev, struct queue *q, struct slot *s,
 		     struct chain *c);
 void vblk_split_take(struct queue *q, struct slot *s);
 void vblk_split_put(struct vblk *dev, struct queue *q, struct slot *s,
 		    uint32_t len);
+/* Used elements become visible; true: the driver wants to know. */
 bool vblk_split_publish(struct vblk *dev, struct queue *q);
+/* Notifications off while polling; on, and look again: true: nothing there. */
 void vblk_split_quiet(struct vblk *dev, struct queue *q);
 bool vblk_split_arm(struct vblk *dev, struct queue *q);
 
@@ -36,60 +43,31 @@ bool vblk_packed_publish(struct vblk *dev, struct queue *q);
 void vblk_packed_quiet(struct vblk *dev, struct queue *q);
 bool vblk_packed_arm(struct vblk *dev, struct queue *q);
 
-#define RING(q, call, ...) \
-	(is_packed(q) ? vblk_packed_##call(__VA_ARGS__) \
-		      : vblk_split_##call(__VA_ARGS__))
-
-/* Rings are mapped now: recover from the log, read used->idx if need be. */
-static inline int ring_begin(struct vblk *dev, struct queue *q)
-{
-	return RING(q, begin, dev, q);
-}
-
-/*
- * The next chain into s and c. 1: here it is, perhaps c->broken; 0: none;
- * EUNMAPPED: q->miss; EGUEST: the queue has faulted.
- */
-static inline int ring_fetch(struct vblk *dev, struct queue *q, struct slot *s,
-			     struct chain *c)
-{
-	return RING(q, fetch, dev, q, s, c);
-}
-
-static inline void ring_take(struct queue *q, struct slot *s)
-{
-	RING(q, take, q, s);
-}
-
-static inline void ring_put(struct vblk *dev, struct queue *q, struct slot *s,
-			    uint32_t len)
-{
-	RING(q, put, dev, q, s, len);
-}
-
-/* Used elements become visible; true: the driver wants to know. */
-static inline bool ring_publish(struct vblk *dev, struct queue *q)
-{
-	return RING(q, publish, dev, q);
-}
-
-/* Notifications off while polling; on, and look again: true: nothing there. */
-static inline void ring_quiet(struct vblk *dev, struct queue *q)
-{
-	RING(q, quiet, dev, q);
-}
-
-static inline bool ring_arm(struct vblk *dev, struct queue *q)
-{
-	return RING(q, arm, dev, q);
-}
-
 /*
  * A word of an attached area, and its region: aligned, so that it never
- * straddles regions, which are 16-aligned.
+ * straddles regions, which are 16-aligned. Inlined where code is to be fast;
+ * where it is to be small, ring.c has the one copy of each.
  */
-static VBLK_HOT uint8_t *ring_at(struct vblk *dev, struct queue *q,
-				 unsigned kind, uint32_t off, struct mem **m)
+#ifdef VBLK_SMALL
+uint8_t *vblk_ring_at(struct vblk *dev, struct queue *q, unsigned kind,
+		      uint32_t off, struct mem **m);
+uint16_t vblk_ring_load16(struct vblk *dev, struct queue *q, unsigned kind,
+			  uint32_t off);
+void vblk_ring_desc(struct vblk *dev, struct queue *q, uint32_t i,
+		    struct vblk_desc *d);
+void vblk_ring_store16(struct vblk *dev, struct queue *q, unsigned kind,
+		       uint32_t off, uint16_t v);
+void vblk_ring_store32(struct vblk *dev, struct queue *q, unsigned kind,
+		       uint32_t off, uint32_t v);
+#define RING_WORD
+#else
+#define RING_WORD static inline __attribute__((always_inline))
+#endif
+
+#if !defined(VBLK_SMALL) || defined(VBLK_RING_HERE)
+RING_WORD uint8_t *vblk_ring_at(struct vblk *dev, struct queue *q,
+				unsigned kind, uint32_t off,
+				struct mem **m)
 {
 	const struct area *a = &q->area[kind];
 
@@ -101,33 +79,45 @@ static VBLK_HOT uint8_t *ring_at(struct vblk *dev, struct queue *q,
 	return host_at(&(*m)->r, a->gpa + off);
 }
 
-static VBLK_HOT uint16_t ring_load16(struct vblk *dev, struct queue *q,
+RING_WORD uint16_t vblk_ring_load16(struct vblk *dev, struct queue *q,
 				     unsigned kind, uint32_t off)
 {
 	struct mem *m;
-	uint8_t *p = ring_at(dev, q, kind, off, &m);
+	uint8_t *p = vblk_ring_at(dev, q, kind, off, &m);
 
 	return vblk_le16_get(vblk_load16((struct vblk_le16 *)(void *)p));
 }
 
-static VBLK_HOT void ring_store16(struct vblk *dev, struct queue *q,
+/* Descriptor i, as it lies there. */
+RING_WORD void vblk_ring_desc(struct vblk *dev, struct queue *q, uint32_t i,
+			      struct vblk_desc *d)
+{
+	struct mem *m;
+	uint8_t *p = vblk_ring_at(dev, q, AREA_DESC, 16u * i, &m);
+
+	vblk_snapshot(d, __builtin_assume_aligned(p, 16), 16);
+}
+
+RING_WORD void vblk_ring_store16(struct vblk *dev, struct queue *q,
 				  unsigned kind, uint32_t off, uint16_t v)
 {
 	struct mem *m;
-	uint8_t *p = ring_at(dev, q, kind, off, &m);
+	uint8_t *p = vblk_ring_at(dev, q, kind, off, &m);
 
 	vblk_store16((struct vblk_le16 *)(void *)p, vblk_le16_make(v));
 	mem_mark(m, p, 2);
 }
 
-static VBLK_HOT void ring_store32(struct vblk *dev, struct queue *q,
+RING_WORD void vblk_ring_store32(struct vblk *dev, struct queue *q,
 				  unsigned kind, uint32_t off, uint32_t v)
 {
 	struct mem *m;
-	uint8_t *p = ring_at(dev, q, kind, off, &m);
+	uint8_t *p = vblk_ring_at(dev, q, kind, off, &m);
 
 	vblk_store32((struct vblk_le32 *)(void *)p, vblk_le32_make(v));
 	mem_mark(m, p, 4);
 }
+
+#endif
 
 #endif

@@ -13,9 +13,9 @@
 #include "ring.h"
 
 #define AVAIL_USED (VBLK_DESC_AVAIL | VBLK_DESC_USED)
-#define LEN_AT 8u
-#define ID_AT 12u
-#define FLAGS_AT 14u
+#define LEN_AT	   (uint32_t)offsetof(struct vblk_packed_desc, len)
+#define ID_AT	   (uint32_t)offsetof(struct vblk_packed_desc, id)
+#define FLAGS_AT   (uint32_t)offsetof(struct vblk_packed_desc, flags)
 
 /* --- positions ------------------------------------------------------------ */
 
@@ -61,7 +61,7 @@ bool vblk_packed_valid(const struct queue *q)
 
 static uint16_t flags_at(struct vblk *dev, struct queue *q, uint16_t pos)
 {
-	return ring_load16(dev, q, AREA_DESC, 16u * index_of(pos) + FLAGS_AT);
+	return vblk_ring_load16(dev, q, AREA_DESC, 16u * index_of(pos) + FLAGS_AT);
 }
 
 static bool available(uint16_t flags, uint16_t pos)
@@ -80,34 +80,33 @@ struct source {
 
 /* flags: those of a chain's first descriptor, which were read already. */
 static void first_desc(struct vblk *dev, struct queue *q, uint16_t pos,
-		       uint16_t flags, struct vblk_packed_desc *d)
+		       uint16_t flags, struct vblk_desc *d)
 {
 	struct mem *m;
-	uint8_t *p = ring_at(dev, q, AREA_DESC, 16u * index_of(pos), &m);
+	uint8_t *p = vblk_ring_at(dev, q, AREA_DESC, 16u * index_of(pos), &m);
 
-	vblk_snapshot(&d->addr, p, 8);
+	vblk_snapshot(&d->addr, __builtin_assume_aligned(p, 16), 8);
 	d->len = vblk_load32((struct vblk_le32 *)(void *)(p + LEN_AT));
-	d->id = vblk_load16((struct vblk_le16 *)(void *)(p + ID_AT));
+	d->next = vblk_load16((struct vblk_le16 *)(void *)(p + ID_AT));
 	d->flags = vblk_le16_make(flags);
 }
 
-/* The n-th of the chain. False: the log was tampered with. */
-static bool next_desc(struct vblk *dev, struct queue *q, struct source *from,
-		      uint32_t n, struct vblk_packed_desc *d)
+/*
+ * The n-th of the chain, its id in next. False: the log was tampered with.
+ */
+static bool next_desc(struct vblk *dev, struct queue *q, const struct slot *s,
+		      struct source *from, uint32_t n, struct vblk_desc *d)
 {
-	struct mem *m;
-
 	if (from->replay)
 		return vblk_plog_read(q, &from->at, d);
-	if (n == 1)
+	if (n == 1) {
 		first_desc(dev, q, from->at, from->flags, d);
-	else
-		vblk_snapshot(d,
-			      ring_at(dev, q, AREA_DESC,
-				      16u * index_of(from->at), &m),
-			      16);
+	} else {
+		vblk_ring_desc(dev, q, index_of(from->at), d);
+		desc_unpack(d);
+	}
 	from->at = ahead(q, from->at, 1);
-	return true;
+	return !log_of(q) || vblk_plog_note(q, s, &from->entry, n, d);
 }
 
 /*
@@ -115,22 +114,17 @@ static bool next_desc(struct vblk *dev, struct queue *q, struct source *from,
  * that is broken: where the next one begins is known only by walking.
  */
 static int walk_ring(struct vblk *dev, struct queue *q, struct slot *s,
-		struct chain *c, struct source *from)
+		     struct chain *c, struct source *from)
 {
 	for (uint32_t n = 1; n <= from->most; n++) {
-		struct vblk_packed_desc d;
 		uint16_t flags;
 		int r = VBLK_OK;
 
-		if (!next_desc(dev, q, from, n, &d))
+		if (!next_desc(dev, q, s, from, n, &c->desc))
 			break;
-		flags = vblk_le16_get(d.flags);
-		if (log_of(q) && !from->replay &&
-		    !vblk_plog_note(q, s, &from->entry, n, &d))
-			break;
-		c->desc.addr = d.addr;
-		c->desc.len = d.len;
-		c->desc.flags = d.flags;
+		flags = vblk_le16_get(c->desc.flags);
+		s->head = vblk_le16_get(c->desc.next);
+		s->descs = (uint16_t)n;
 		if (c->broken)
 			; /* on to its end */
 		else if (!(flags & VBLK_DESC_INDIRECT))
@@ -142,11 +136,8 @@ static int walk_ring(struct vblk *dev, struct queue *q, struct slot *s,
 			r = vblk_chain_table(dev, q, s, c, false);
 		if (r == VBLK_EUNMAPPED)
 			return r;
-		if (flags & VBLK_DESC_NEXT)
-			continue;
-		s->head = vblk_le16_get(d.id);
-		s->descs = (uint16_t)n;
-		return 1;
+		if (!(flags & VBLK_DESC_NEXT))
+			return 1;
 	}
 	return vblk_distrust(dev, q, "2.8.6");
 }
@@ -157,9 +148,7 @@ int vblk_packed_fetch(struct vblk *dev, struct queue *q, struct slot *s,
 	struct source from = { q->next_avail, 0, 0, q->size - q->out, false };
 
 	if (log_of(q) && q->replay > 0) {
-		uint64_t after = q->replay_after;
-
-		from.at = vblk_log_next(q, &after);
+		from.at = vblk_log_next(q, false);
 		from.replay = from.at != VBLK_NONE;
 		if (!from.replay)
 			return vblk_distrust(dev, q, "2.8");
@@ -182,8 +171,7 @@ int vblk_packed_fetch(struct vblk *dev, struct queue *q, struct slot *s,
 void vblk_packed_take(struct queue *q, struct slot *s)
 {
 	if (log_of(q) && q->replay > 0) {
-		q->replay--;
-		(void)vblk_log_next(q, &q->replay_after);
+		(void)vblk_log_next(q, true);
 		return;
 	}
 	/* first the log: a crash here fetches the chain again */
@@ -195,6 +183,21 @@ void vblk_packed_take(struct queue *q, struct slot *s)
 
 /* --- used descriptors ----------------------------------------------------- */
 
+static void store_flags(struct vblk *dev, struct queue *q, uint16_t pos,
+			uint32_t flags)
+{
+	vblk_ring_store16(dev, q, AREA_DESC, 16u * index_of(pos) + FLAGS_AT,
+			  (uint16_t)flags);
+}
+
+/* 2.8.1, and WRITE if something was written, 2.8.4. */
+static void show(struct vblk *dev, struct queue *q, uint16_t pos, bool wrote)
+{
+	store_flags(dev, q, pos,
+		    (pos & VBLK_WRAP ? AVAIL_USED : 0u) |
+			    (wrote ? VBLK_DESC_WRITE : 0u));
+}
+
 void vblk_packed_put(struct vblk *dev, struct queue *q, struct slot *s,
 		     uint32_t len)
 {
@@ -203,14 +206,12 @@ void vblk_packed_put(struct vblk *dev, struct queue *q, struct slot *s,
 
 	if (!q->attached)
 		return; /* the ring's memory is gone */
-	ring_store32(dev, q, AREA_DESC, off + LEN_AT, len);
-	ring_store16(dev, q, AREA_DESC, off + ID_AT, s->head);
+	vblk_ring_store32(dev, q, AREA_DESC, off + LEN_AT, len);
+	vblk_ring_store16(dev, q, AREA_DESC, off + ID_AT, s->head);
 	if (pos == q->published)
 		q->wrote = len > 0; /* its flags show the batch: publish */
 	else
-		ring_store16(dev, q, AREA_DESC, off + FLAGS_AT,
-			     (uint16_t)((pos & VBLK_WRAP ? AVAIL_USED : 0u) |
-					(len > 0 ? VBLK_DESC_WRITE : 0u)));
+		show(dev, q, pos, len > 0);
 	if (log_of(q))
 		vblk_plog_put(q, s->entry, pos == q->published);
 	q->next_used = ahead(q, pos, s->descs);
@@ -221,7 +222,7 @@ void vblk_packed_put(struct vblk *dev, struct queue *q, struct slot *s,
 static bool wanted(struct vblk *dev, struct queue *q, uint32_t n)
 {
 	struct mem *m;
-	uint8_t *p = ring_at(dev, q, AREA_AVAIL, 0, &m);
+	uint8_t *p = vblk_ring_at(dev, q, AREA_AVAIL, 0, &m);
 	uint32_t v = vblk_le32_get(vblk_load32((struct vblk_le32 *)(void *)p));
 	uint32_t flags = v >> 16 & 3u, after;
 
@@ -245,9 +246,7 @@ bool vblk_packed_publish(struct vblk *dev, struct queue *q)
 	if (log_of(q))
 		vblk_plog_publish(q);
 	vblk_wmb(); /* data, status, descriptors before flags */
-	ring_store16(dev, q, AREA_DESC, 16u * index_of(old) + FLAGS_AT,
-		     (uint16_t)((old & VBLK_WRAP ? AVAIL_USED : 0u) |
-				(q->wrote ? VBLK_DESC_WRITE : 0u)));
+	show(dev, q, old, q->wrote);
 	q->published = q->next_used;
 	if (log_of(q))
 		vblk_plog_published(q);
@@ -260,7 +259,7 @@ bool vblk_packed_publish(struct vblk *dev, struct queue *q)
 static void wish(struct vblk *dev, struct queue *q, uint32_t flags,
 		 uint16_t pos)
 {
-	ring_store32(dev, q, AREA_USED, 0, flags << 16 | pos);
+	vblk_ring_store32(dev, q, AREA_USED, 0, flags << 16 | pos);
 }
 
 /* With EVENT_IDX a stale descriptor event does the same. */
@@ -302,26 +301,20 @@ static void unwrite(struct vblk *dev, struct queue *q)
 	uint16_t pos = q->next_used;
 
 	for (uint32_t i = 0; i < q->out; i++, pos = ahead(q, pos, 1))
-		ring_store16(dev, q, AREA_DESC, 16u * index_of(pos) + FLAGS_AT,
-			     fresh_at(pos));
+		store_flags(dev, q, pos, fresh_at(pos));
 }
 
 int vblk_packed_begin(struct vblk *dev, struct queue *q)
 {
 	wish(dev, q, VBLK_EVENT_ENABLE, 0);
-	if (q->used_from_ring)
-		q->next_used = q->next_avail; /* the ring does not tell */
 	q->used_from_ring = false;
 	if (log_of(q) && !vblk_log_fresh(q->log)) {
-		uint16_t old = vblk_plog_used(q, false);
+		uint16_t old = vblk_plog_used(q);
 
 		/* was the batch of the crash shown to the driver? */
 		if (index_of(old) >= q->size ||
 		    !vblk_plog_recover(q,
 				       !available(flags_at(dev, q, old), old)))
-			return vblk_distrust(dev, q, "2.8");
-		q->next_used = vblk_plog_used(q, true);
-		if (index_of(q->next_used) >= q->size)
 			return vblk_distrust(dev, q, "2.8");
 		q->next_avail = ahead(q, q->next_used, q->out);
 		unwrite(dev, q);

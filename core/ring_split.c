@@ -15,12 +15,10 @@ static int walk(struct vblk *dev, struct queue *q, struct slot *s,
 	uint16_t i = head;
 
 	for (uint32_t n = 0; n < q->size && i < q->size; n++) {
-		struct mem *m;
 		uint16_t flags;
 		int r;
 
-		vblk_snapshot(&c->desc, ring_at(dev, q, AREA_DESC, 16u * i, &m),
-			      16);
+		vblk_ring_desc(dev, q, i, &c->desc);
 		flags = vblk_le16_get(c->desc.flags);
 		if (flags & VBLK_DESC_INDIRECT) {
 			if (!has(dev, VBLK_F_INDIRECT_DESC) ||
@@ -51,15 +49,13 @@ static int walk(struct vblk *dev, struct queue *q, struct slot *s,
 static int next_head(struct vblk *dev, struct queue *q, uint16_t *head)
 {
 	if (log_of(q) && q->replay > 0) {
-		uint64_t after = q->replay_after;
-
-		*head = vblk_log_next(q, &after);
+		*head = vblk_log_next(q, false);
 		if (*head != VBLK_NONE)
 			return 1;
 		q->replay = 0;
 	}
 	if (q->seen_avail == q->next_avail) {
-		uint16_t idx = ring_load16(dev, q, AREA_AVAIL, VBLK_AVAIL_IDX);
+		uint16_t idx = vblk_ring_load16(dev, q, AREA_AVAIL, VBLK_AVAIL_IDX);
 
 		if (idx == q->next_avail)
 			return 0;
@@ -68,7 +64,7 @@ static int next_head(struct vblk *dev, struct queue *q, uint16_t *head)
 		q->seen_avail = idx;
 		vblk_rmb();     /* idx before entries and descriptors */
 	}
-	*head = ring_load16(dev, q, AREA_AVAIL,
+	*head = vblk_ring_load16(dev, q, AREA_AVAIL,
 			    VBLK_AVAIL_RING +
 				    2u * (q->next_avail & (q->size - 1u)));
 	if (*head >= q->size)
@@ -93,8 +89,7 @@ int vblk_split_fetch(struct vblk *dev, struct queue *q, struct slot *s,
 void vblk_split_take(struct queue *q, struct slot *s)
 {
 	if (log_of(q) && q->replay > 0) {
-		q->replay--;
-		(void)vblk_log_next(q, &q->replay_after);
+		(void)vblk_log_next(q, true);
 	} else {
 		/* first the log: a crash here fetches the chain again */
 		if (log_of(q))
@@ -114,8 +109,8 @@ void vblk_split_put(struct vblk *dev, struct queue *q, struct slot *s,
 	bit_clear(q->taken, s->head);
 	if (!q->attached)
 		return;         /* the ring's memory is gone */
-	ring_store32(dev, q, AREA_USED, off, s->head);
-	ring_store32(dev, q, AREA_USED, off + 4u, len);
+	vblk_ring_store32(dev, q, AREA_USED, off, s->head);
+	vblk_ring_store32(dev, q, AREA_USED, off + 4u, len);
 	if (log_of(q))
 		vblk_log_used(log_of(q), s->head);
 	q->next_used++;
@@ -132,19 +127,19 @@ bool vblk_split_publish(struct vblk *dev, struct queue *q)
 	if (old == now)
 		return tell;
 	vblk_wmb();             /* data, status, elements before idx */
-	ring_store16(dev, q, AREA_USED, VBLK_USED_IDX, now);
+	vblk_ring_store16(dev, q, AREA_USED, VBLK_USED_IDX, now);
 	q->published = now;
 	if (log_of(q))
 		vblk_log_published(q, old, now);
 	vblk_mb();              /* idx before the driver's wish, 2.7.7.2 */
 	if (has(dev, VBLK_F_EVENT_IDX)) {
-		uint16_t event = ring_load16(dev, q, AREA_AVAIL,
+		uint16_t event = vblk_ring_load16(dev, q, AREA_AVAIL,
 					     VBLK_AVAIL_RING + 2u * q->size);
 
 		return tell ||
 		       (uint16_t)(now - event - 1u) < (uint16_t)(now - old);
 	}
-	return !(ring_load16(dev, q, AREA_AVAIL, VBLK_AVAIL_FLAGS) &
+	return !(vblk_ring_load16(dev, q, AREA_AVAIL, VBLK_AVAIL_FLAGS) &
 		 VBLK_AVAIL_NO_INTERRUPT) ||
 	       tell;
 }
@@ -158,7 +153,7 @@ void vblk_split_quiet(struct vblk *dev, struct queue *q)
 {
 	if (q->quiet || has(dev, VBLK_F_EVENT_IDX))
 		return;
-	ring_store16(dev, q, AREA_USED, VBLK_USED_FLAGS, VBLK_USED_NO_NOTIFY);
+	vblk_ring_store16(dev, q, AREA_USED, VBLK_USED_FLAGS, VBLK_USED_NO_NOTIFY);
 	q->quiet = true;
 }
 
@@ -167,13 +162,13 @@ bool vblk_split_arm(struct vblk *dev, struct queue *q)
 	if (q->replay > 0 || q->seen_avail != q->next_avail)
 		return false;
 	if (has(dev, VBLK_F_EVENT_IDX))
-		ring_store16(dev, q, AREA_USED, VBLK_USED_RING + 8u * q->size,
+		vblk_ring_store16(dev, q, AREA_USED, VBLK_USED_RING + 8u * q->size,
 			     q->next_avail);
 	else if (q->quiet)
-		ring_store16(dev, q, AREA_USED, VBLK_USED_FLAGS, 0);
+		vblk_ring_store16(dev, q, AREA_USED, VBLK_USED_FLAGS, 0);
 	q->quiet = false;
 	vblk_mb(); /* our wish before a last look at idx, 2.7.13.4.1 */
-	return ring_load16(dev, q, AREA_AVAIL, VBLK_AVAIL_IDX) == q->next_avail;
+	return vblk_ring_load16(dev, q, AREA_AVAIL, VBLK_AVAIL_IDX) == q->next_avail;
 }
 
 int vblk_split_begin(struct vblk *dev, struct queue *q)
@@ -182,7 +177,7 @@ int vblk_split_begin(struct vblk *dev, struct queue *q)
 	int r = VBLK_OK;
 
 	if (again || q->used_from_ring) {
-		q->next_used = ring_load16(dev, q, AREA_USED, VBLK_USED_IDX);
+		q->next_used = vblk_ring_load16(dev, q, AREA_USED, VBLK_USED_IDX);
 		q->used_from_ring = false;
 	}
 	if (again)
@@ -191,6 +186,6 @@ int vblk_split_begin(struct vblk *dev, struct queue *q)
 		vblk_log_begin(q, q->next_used);
 	q->published = q->next_used;
 	q->seen_avail = q->next_avail;
-	ring_store16(dev, q, AREA_USED, VBLK_USED_FLAGS, 0);
+	vblk_ring_store16(dev, q, AREA_USED, VBLK_USED_FLAGS, 0);
 	return r;
 }

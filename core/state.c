@@ -15,67 +15,95 @@
 #define HEAD    32u
 #define EACH    32u
 
+struct head {
+	uint32_t magic;
+	uint16_t version, queues;
+	uint64_t accepted;
+	uint8_t  writeback;
+};
+
+static const struct vblk_field head_fields[] = {
+	VBLK_FIELD(0, head, magic),
+	VBLK_FIELD(4, head, version),
+	VBLK_FIELD(6, head, queues),
+	VBLK_FIELD(8, head, accepted),
+	VBLK_FIELD(16, head, writeback),
+	{ 0 }
+};
+
+struct entry {
+	struct vblk_queue_addr addr;
+	struct vblk_queue_pos at;
+	uint8_t started;        /* 2: used_from_ring */
+};
+
+static const struct vblk_field entry_fields[] = {
+	VBLK_FIELD(0, entry, addr.desc),
+	VBLK_FIELD(8, entry, addr.driver),
+	VBLK_FIELD(16, entry, addr.device),
+	VBLK_FIELD(24, entry, addr.size),
+	VBLK_FIELD(26, entry, at.avail),
+	VBLK_FIELD(28, entry, at.used),
+	VBLK_FIELD(30, entry, started),
+	{ 0 }
+};
+
 int vblk_save(const struct vblk *dev, void *out, size_t size)
 {
 	size_t n = HEAD + (size_t)EACH * dev->cfg.num_queues;
+	struct head h = { MAGIC, VERSION, dev->cfg.num_queues, dev->accepted,
+			  dev->writeback };
 	uint8_t *b = out;
 
 	if (size < n)
 		return VBLK_ENOSPC;
 	vblk_zero(b, n);
-	vblk_put(b, MAGIC, 4);
-	vblk_put(b + 4, VERSION, 2);
-	vblk_put(b + 6, dev->cfg.num_queues, 2);
-	vblk_put(b + 8, dev->accepted, 8);
-	b[16] = dev->writeback;
+	vblk_pack(b, &h, head_fields);
 	for (uint16_t i = 0; i < dev->cfg.num_queues; i++) {
 		const struct queue *q = &dev->queue[i];
-		uint8_t *e = b + HEAD + (size_t)EACH * i;
+		struct entry e;
 
 		if (q->state == QUEUE_STOPPED)
 			continue;
-		vblk_put(e, q->area[AREA_DESC].gpa, 8);
-		vblk_put(e + 8, q->area[AREA_AVAIL].gpa, 8);
-		vblk_put(e + 16, q->area[AREA_USED].gpa, 8);
-		vblk_put(e + 24, q->size, 2);
-		vblk_put(e + 26, q->next_avail, 2);
-		vblk_put(e + 28, q->next_used, 2);
-		e[30] = q->used_from_ring ? 2 : 1;
+		e.addr.desc = q->area[AREA_DESC].gpa;
+		e.addr.driver = q->area[AREA_AVAIL].gpa;
+		e.addr.device = q->area[AREA_USED].gpa;
+		e.addr.size = q->size;
+		e.at.avail = q->next_avail;
+		e.at.used = q->next_used;
+		e.started = q->used_from_ring ? 2 : 1;
+		vblk_pack(b + HEAD + (size_t)EACH * i, &e, entry_fields);
 	}
 	return (int)n;
 }
 
-static int load_queue(struct vblk *dev, uint16_t i, const uint8_t *e,
+static int load_queue(struct vblk *dev, uint16_t i, const uint8_t *b,
 		      struct vblk_inflight *log)
 {
-	struct vblk_queue_addr a;
-	struct vblk_queue_pos at;
+	struct entry e;
 
-	if (e[30] == 0)
+	vblk_unpack(&e, b, entry_fields);
+	if (e.started == 0)
 		return VBLK_OK;
-	a.desc = vblk_get(e, 8);
-	a.driver = vblk_get(e + 8, 8);
-	a.device = vblk_get(e + 16, 8);
-	a.size = (uint16_t)vblk_get(e + 24, 2);
-	at.avail = (uint16_t)vblk_get(e + 26, 2);
-	at.used = (uint16_t)vblk_get(e + 28, 2);
-	at.used_from_ring = e[30] == 2;
-	return vblk_queue_start(dev, i, &a, &at, log);
+	e.at.used_from_ring = e.started == 2;
+	return vblk_queue_start(dev, i, &e.addr, &e.at, log);
 }
 
 int vblk_load(struct vblk *dev, const void *in, size_t size,
 	      struct vblk_inflight *const *log)
 {
 	const uint8_t *b = in;
+	struct head h;
 	int r = VBLK_OK;
 
-	if (size < HEAD || vblk_get(b, 4) != MAGIC ||
-	    vblk_get(b + 4, 2) != VERSION ||
-	    vblk_get(b + 6, 2) != dev->cfg.num_queues ||
-	    size < HEAD + (size_t)EACH * dev->cfg.num_queues || b[16] > 1 ||
-	    vblk_accept(dev, vblk_get(b + 8, 8)) != VBLK_OK)
+	if (size < HEAD + (size_t)EACH * dev->cfg.num_queues)
 		return VBLK_EINVAL;
-	dev->writeback = b[16];
+	vblk_unpack(&h, b, head_fields);
+	if (h.magic != MAGIC || h.version != VERSION ||
+	    h.queues != dev->cfg.num_queues || h.writeback > 1 ||
+	    vblk_accept(dev, h.accepted) != VBLK_OK)
+		return VBLK_EINVAL;
+	dev->writeback = h.writeback;
 	for (uint16_t i = 0; i < dev->cfg.num_queues && r == VBLK_OK; i++)
 		r = load_queue(dev, i, b + HEAD + (size_t)EACH * i,
 			       log ? log[i] : NULL);

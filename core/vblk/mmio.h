@@ -23,30 +23,30 @@ extern "C" {
 #define VBLK_MMIO_BYTES 0x200u  /* of address space: registers and config */
 
 struct vblk_mmio_queue {
-	struct vblk_queue_addr addr; /* QueueDesc, Driver, Device, Size */
 	bool     ready;         /* QueueReady */
 	bool     stopping; /* QueueReady = 0 waits for requests in flight */
 	bool     resetting;     /* QueueReset likewise */
-	bool     used_from_ring; /* of pos */
+	bool     used_from_ring; /* where a suspended queue stood: */
+	uint16_t avail, used;
+	struct vblk_queue_addr addr; /* QueueDesc, Driver, Device, Size */
 	uint32_t raised, acked; /* one writer each: lane, register file */
-	uint16_t avail, used;   /* where a suspended queue stood */
 };
 
 /* Fields are private; vblk_mmio_init fills them. */
 struct vblk_mmio {
 	struct vblk *dev;
 	struct vblk_inflight *const *log; /* num_queues pointers, or NULL */
-	uint32_t vendor;        /* VendorID */
+	bool     resetting;     /* Status = 0 waits for requests in flight */
+	bool     suspending;    /* SUSPEND likewise */
+	bool     unannounced;   /* configuration changed while suspended */
 	uint16_t num_queues, queue_size; /* the device's configuration */
+	uint32_t vendor;        /* VendorID */
 	uint32_t features_sel, driver_features_sel, queue_sel;
 	uint32_t status; /* Status; a fault adds NEEDS_RESET on reading */
 	uint32_t generation;
 	uint32_t changed, changed_acked;        /* configuration changes */
 	uint32_t fault_acked;
 	uint64_t driver_features;
-	bool     resetting;     /* Status = 0 waits for requests in flight */
-	bool     suspending;    /* SUSPEND likewise */
-	bool     unannounced;   /* configuration changed while suspended */
 	struct vblk_mmio_queue queue[VBLK_MAX_QUEUES];
 };
 

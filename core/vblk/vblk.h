@@ -147,7 +147,7 @@ size_t vblk_sizeof(const struct vblk_config *cfg);
 			VBLK_ROUND(((size_t)(segs) + 1u) * 2u))))
 #define VBLK_SIZE_DEVICE (sizeof(void *) == 8 ? (size_t)144 : (size_t)128)
 #define VBLK_SIZE_REGION (sizeof(void *) == 8 ? (size_t)48 : (size_t)40)
-#define VBLK_SIZE_QUEUE  (sizeof(void *) == 8 ? (size_t)280 : (size_t)240)
+#define VBLK_SIZE_QUEUE  (sizeof(void *) == 8 ? (size_t)280 : (size_t)256)
 #define VBLK_SIZE_SLOT   (sizeof(void *) == 8 ? (size_t)88 : (size_t)80)
 
 /*
