@@ -226,13 +226,16 @@ uint64_t disk_inflight_stride(uint64_t features, uint16_t queue_size)
 
 static struct vblk_inflight *log_of(const struct disk *d, uint16_t q)
 {
-	uint64_t stride = disk_inflight_stride(d->features, d->inflight_size);
+	uint64_t each;
 
 	if (!d->inflight.at || q >= d->inflight_queues ||
-	    d->ring[q].size > d->inflight_size ||
-	    (q + 1u) * stride > d->inflight.size)
-		return NULL; /* the last: made for the other kind of ring */
-	return (void *)(d->inflight.at + q * stride);
+	    d->ring[q].size > d->inflight_size)
+		return NULL;
+	/* as the front end divides it, too */
+	each = d->inflight.size / d->inflight_queues & ~(uint64_t)7;
+	if (each < vblk_inflight_size(d->inflight_size, d->features))
+		return NULL; /* made for the other kind of ring */
+	return (void *)(d->inflight.at + q * each);
 }
 
 static bool ready(const struct ring *r)

@@ -420,7 +420,8 @@ static enum outcome set_status(struct session *s, struct message *m,
 	}
 	if (m->body.u64 == 0)
 		return reset_device(s, m, why);
-	s->status = (uint8_t)m->body.u64;
+	/* NEEDS_RESET is ours to set; SUSPEND is not offered */
+	s->status = (uint8_t)(m->body.u64 & VBLK_STATUS_SETTABLE);
 	return DONE;
 }
 
