@@ -16,6 +16,7 @@ void bus_make(uint32_t size, uint64_t seed)
 	bus.size = size;
 	bus.ram = calloc(1, size);
 	bus.seen = calloc(size / 2u, sizeof(*bus.seen));
+	bus.packed = calloc(size / 16u, sizeof(*bus.packed));
 	for (unsigned i = 0; i < BUS_DEVICES; i++)
 		bus.mapped[i] = calloc(size / BUS_PAGE, sizeof(uint16_t));
 	bus.rng.s = seed;
@@ -26,6 +27,7 @@ void bus_free(void)
 {
 	free(bus.ram);
 	free(bus.seen);
+	free(bus.packed);
 	for (unsigned i = 0; i < BUS_DEVICES; i++)
 		free(bus.mapped[i]);
 	memset(&bus, 0, sizeof(bus));
@@ -92,6 +94,13 @@ void bus_forget(void)
 	bus.reads = 0;
 }
 
+void bus_ring(uint32_t off, uint32_t len, bool packed)
+{
+	memset(bus.packed + off / 16u, packed, len / 16u);
+	bus.chain++;
+	bus.reads = 0;
+}
+
 static void guest_runs(void)
 {
 	if (bus.in_hook)
@@ -121,6 +130,12 @@ static void store(void *p, const void *src, uint32_t len)
 {
 	uint32_t off = offset(p, len);
 
+	if (bus.frozen[bus.device])
+		sim_fail("a suspended device writes nothing to guest memory",
+			 "device %u: %u bytes at offset 0x%x", bus.device, len,
+			 off);
+	if (bus.packed[off / 16u])
+		bus.seen[off / 16u * 8u + 7u] = 0; /* used: may be looked at */
 	if (!bus.weak) {
 		memcpy(bus.ram + off, src, len);
 		return;
@@ -171,23 +186,47 @@ static void note(uint32_t off, uint32_t len)
 	}
 }
 
+/*
+ * Flags of a packed ring. A device may look at them as often as it likes, but
+ * not once it has gone on to the rest of the chain.
+ */
+static void look(uint32_t off)
+{
+	if (bus.restarts || bus.reads < 2 || bus.seen[off / 2u] != bus.chain) {
+		bus.chain++;
+		bus.reads = 0;
+	}
+	note(off, 2);
+}
+
 struct vblk_le16 vblk_load16(const struct vblk_le16 *p)
 {
 	struct vblk_le16 v;
+	uint32_t off = offset(p, 2);
 
 	step();
-	bus.chain++;            /* ring words: a new chain may begin */
-	bus.reads = 0;
-	load(&v, offset(p, 2), 2);
+	if (bus.packed[off / 16u]) {
+		if (off % 16u == 14u)
+			look(off);
+		else
+			note(off, 2);
+	} else {
+		bus.chain++;    /* ring words: a new chain may begin */
+		bus.reads = 0;
+	}
+	load(&v, off, 2);
 	return v;
 }
 
 struct vblk_le32 vblk_load32(const struct vblk_le32 *p)
 {
 	struct vblk_le32 v;
+	uint32_t off = offset(p, 4);
 
 	step();
-	load(&v, offset(p, 4), 4);
+	if (bus.packed[off / 16u])
+		note(off, 4);
+	load(&v, off, 4);
 	return v;
 }
 

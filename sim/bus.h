@@ -15,7 +15,8 @@
  * So a fence that is missing from the core fails a test on any host. The bus
  * also checks: every access lies in memory mapped for the device at work; no
  * byte that decides something is read twice for one chain; reads of a chain are
- * bounded.
+ * bounded. A chain begins with a load of a split ring's words, or of a packed
+ * descriptor's flags.
  */
 #ifndef SIM_BUS_H
 #define SIM_BUS_H
@@ -61,6 +62,9 @@ struct bus {
 	struct { uint32_t off; uint8_t len, b[BUS_WORD]; } stale[BUS_STALE];
 	unsigned stales;
 	uint32_t *seen;                 /* [word] chain that read it */
+	uint8_t  *packed;               /* [16 bytes] of a packed ring? */
+	bool restarts;                  /* a fetch may begin again */
+	bool frozen[BUS_DEVICES];       /* it may write nothing */
 	uint32_t chain, reads;
 
 	/* counts, and death at one of them */
@@ -80,6 +84,9 @@ void bus_write(uint32_t off, const void *src, uint32_t len);
 void bus_write16(uint32_t off, uint16_t v);
 uint16_t bus_read16(uint32_t off);
 uint32_t bus_read32(uint32_t off);
+
+/* A descriptor ring is new there: its flags words begin chains, if packed. */
+void bus_ring(uint32_t off, uint32_t len, bool packed);
 
 /* The device's stores so far reach RAM. */
 void bus_settle(void);

@@ -11,9 +11,13 @@
 const char *const act_name[ACTS] = {
 	[ACT_DESC] = "descriptor changed between reads",
 	[ACT_HEADER] = "header changed between reads",
-	[ACT_AVAIL] = "available ring changed between reads",
-	[ACT_USED] = "used ring overwritten",
+	[ACT_AVAIL] = "driver area changed between reads",
+	[ACT_USED] = "device area overwritten",
 	[ACT_TABLE] = "indirect table changed between reads",
+	[ACT_FLAGS] = "available flags anywhere",
+	[ACT_WRAP_LIE] = "flags of the wrong lap",
+	[ACT_LAP] = "whole ring made available",
+	[ACT_EVENT] = "event words of no sense",
 	[ACT_BAD_HEAD] = "head outside the queue",
 	[ACT_SAME_HEAD] = "head offered while in flight",
 	[ACT_IDX_AHEAD] = "available index too far ahead",
@@ -31,11 +35,14 @@ const char *const act_name[ACTS] = {
 	[ACT_ORDER] = "writable before readable",
 	[ACT_EXTENT] = "wild discard or write zeroes",
 	[ACT_LONG] = "very long chain",
+	[ACT_SAME_ID] = "id of a buffer in flight",
+	[ACT_ENDLESS] = "chain without an end",
 	[ACT_REGISTER] = "wild register access",
 	[ACT_KICK] = "spurious kick",
 	[ACT_RESET] = "reset with requests in flight",
 	[ACT_QUEUE_OFF] = "queue disabled with requests in flight",
 	[ACT_QUEUE_RESET] = "queue reset with requests in flight",
+	[ACT_SUSPEND] = "suspended or resumed, and no care taken",
 };
 
 #define TURNS_TO_ACT   120u     /* of a hostile CPU between two acts */
@@ -45,6 +52,22 @@ const char *const act_name[ACTS] = {
 static bool may(const struct world *w, enum act a)
 {
 	return w->k.acts >> a & 1u;
+}
+
+static bool within(enum act a, enum act first, enum act last)
+{
+	return a >= first && a <= last;
+}
+
+/* To a ring of this kind; 2: either. */
+bool hostile_applies(enum act a, unsigned packed)
+{
+	if (within(a, ACT_BAD_HEAD, ACT_IDX_AHEAD))
+		return packed != 1;
+	if (within(a, ACT_FLAGS, ACT_EVENT) ||
+	    within(a, ACT_SAME_ID, ACT_ENDLESS))
+		return packed != 0;
+	return true;
 }
 
 static void did(struct world *w, enum act a)
@@ -79,33 +102,48 @@ static void put32(uint32_t at, uint32_t v)
 	bus_write(at, &x, 4);
 }
 
-static void or_flags(uint32_t at, uint16_t set, uint16_t clear)
+/* Also the first descriptor's, before the device can see it. */
+static void or_flags(struct driver_queue *q, uint32_t at, unsigned set,
+		     unsigned clear)
 {
-	bus_write16(at + 12u, (uint16_t)((bus_read16(at + 12u) | set) &
-					 ~(uint32_t)clear));
+	guest_ring_flags(q, at, (uint16_t)set, (uint16_t)clear);
+}
+
+/* From here on to the end of the ring, or further, as the seed says. */
+static void endless(struct world *w, struct driver_queue *q,
+		    const struct request *r)
+{
+	unsigned n = rng_range(&w->rng, 1, 2u * q->size);
+
+	for (unsigned i = 0; i < n; i++)
+		or_flags(q, q->desc + 16u * ((r->desc[0] + i) % q->size),
+			 VBLK_DESC_NEXT, 0);
 }
 
 static void spoil(struct world *w, struct driver_queue *q, struct request *r,
-		  uint16_t head, enum act a)
+		  enum act a)
 {
 	unsigned n = descs(r), any = rng_below(&w->rng, n);
 	uint32_t at = desc_at(q, r, any), first = desc_at(q, r, 0);
-	uint32_t last = desc_at(q, r, n - 1u), ring = q->desc + 16u * head;
+	uint32_t last = desc_at(q, r, n - 1u),
+		 ring = q->desc + 16u * r->desc[0];
 
 	switch ((int)a) {
 	case ACT_LOOP:
-		or_flags(last, VBLK_DESC_NEXT, 0);
-		bus_write16(last + 14u, r->table ? 0 : head);
+		or_flags(q, last, VBLK_DESC_NEXT, 0);
+		if (!q->packed)
+			bus_write16(last + 14u, r->table ? 0 : r->head);
 		break;
 	case ACT_ZERO_LOOP:
 		put32(last + 8u, 0);
-		or_flags(last, VBLK_DESC_NEXT, 0);
-		bus_write16(last + 14u,
-			    r->table ? (uint16_t)(n - 1u) : r->desc[n - 1u]);
+		or_flags(q, last, VBLK_DESC_NEXT, 0);
+		if (!q->packed)
+			bus_write16(last + 14u, r->table ? (uint16_t)(n - 1u)
+							 : r->desc[n - 1u]);
 		break;
-	case ACT_NESTED: or_flags(at, VBLK_DESC_INDIRECT, 0); break;
+	case ACT_NESTED: or_flags(q, at, VBLK_DESC_INDIRECT, 0); break;
 	case ACT_TABLE_LEN:
-		or_flags(ring, VBLK_DESC_INDIRECT, VBLK_DESC_NEXT);
+		or_flags(q, ring, VBLK_DESC_INDIRECT, VBLK_DESC_NEXT);
 		put32(ring + 8u, rng_below(&w->rng, 64u));
 		break;
 	case ACT_NO_MEMORY:
@@ -113,7 +151,7 @@ static void spoil(struct world *w, struct driver_queue *q, struct request *r,
 						 : ram_base() + bus.size);
 		break;
 	case ACT_WRAP: put64(at, ~UINT64_C(0) - rng_below(&w->rng, 16)); break;
-	case ACT_NO_STATUS: or_flags(last, 0, VBLK_DESC_WRITE); break;
+	case ACT_NO_STATUS: or_flags(q, last, 0, VBLK_DESC_WRITE); break;
 	case ACT_SHORT_HEADER: put32(first + 8u, rng_below(&w->rng, 16)); break;
 	case ACT_TYPE: put32(r->mem, (uint32_t)rng_next(&w->rng)); break;
 	case ACT_BEYOND: put64(r->mem + 8u, rng_next(&w->rng)); break;
@@ -121,7 +159,7 @@ static void spoil(struct world *w, struct driver_queue *q, struct request *r,
 		put32(at + 8u,
 		      (uint32_t)(rng_next(&w->rng) >> rng_below(&w->rng, 32)));
 		break;
-	case ACT_ORDER: or_flags(first, VBLK_DESC_WRITE, 0); break;
+	case ACT_ORDER: or_flags(q, first, VBLK_DESC_WRITE, 0); break;
 	case ACT_EXTENT:
 		put32(r->mem, rng_one_in(&w->rng, 2) ? VBLK_T_DISCARD
 						     : VBLK_T_WRITE_ZEROES);
@@ -129,22 +167,27 @@ static void spoil(struct world *w, struct driver_queue *q, struct request *r,
 		      rng_next(&w->rng) >> rng_below(&w->rng, 64));
 		put32(guest_sector(r, 0) + 8u, (uint32_t)rng_next(&w->rng));
 		break;
+	case ACT_SAME_ID:
+		at = q->desc + 16u * r->desc[r->descs - 1u];
+		bus_write16(at + 12u,
+			    q->req[rng_below(&w->rng, q->depth)].head);
+		break;
+	case ACT_ENDLESS: endless(w, q, r); break;
 	default:        /* ACT_LONG */
-		or_flags(ring, VBLK_DESC_INDIRECT, VBLK_DESC_NEXT);
+		or_flags(q, ring, VBLK_DESC_INDIRECT, VBLK_DESC_NEXT);
 		put64(ring, ram_base() + q->desc);
 		put32(ring + 8u, 16u * rng_range(&w->rng, 500, 520));
 		break;
 	}
 }
 
-void hostile_spoil(struct world *w, struct driver_queue *q, struct request *r,
-		   uint16_t head)
+void hostile_spoil(struct world *w, struct driver_queue *q, struct request *r)
 {
-	enum act a = (enum act)rng_range(&w->rng, ACT_LOOP, ACT_LONG);
+	enum act a = (enum act)rng_range(&w->rng, ACT_LOOP, ACT_ENDLESS);
 
-	if (!may(w, a))
+	if (!may(w, a) || !hostile_applies(a, q->packed))
 		return;
-	spoil(w, q, r, head, a);
+	spoil(w, q, r, a);
 	r->bad = true;
 	did(w, a);
 }
@@ -170,8 +213,12 @@ void hostile_mutate(struct world *w, struct driver *d)
 	switch ((int)a) {
 	case ACT_DESC: flip(w, q->desc, 16u * q->size); break;
 	case ACT_HEADER: flip(w, r->mem, 16); break;
-	case ACT_AVAIL: flip(w, q->avail, 6u + 2u * q->size); break;
-	case ACT_USED: flip(w, q->used, 6u + 8u * q->size); break;
+	case ACT_AVAIL:
+		flip(w, q->avail, q->packed ? 4u : 6u + 2u * q->size);
+		break;
+	case ACT_USED:
+		flip(w, q->used, q->packed ? 4u : 6u + 8u * q->size);
+		break;
 	default: flip(w, r->mem + TABLE_AT, 16u * MAX_CUTS); break;
 	}
 	did(w, a);
@@ -182,6 +229,7 @@ void hostile_mutate(struct world *w, struct driver *d)
 #define QUEUE_SEL   0x30u
 #define READY       0x44u
 #define NOTIFY      0x50u
+#define STATUS      0x70u
 #define QUEUE_RESET 0xc0u
 
 static void wild_register(struct world *w, struct driver *d, unsigned cpu)
@@ -192,11 +240,59 @@ static void wild_register(struct world *w, struct driver *d, unsigned cpu)
 	if (rng_one_in(&w->rng, 2))
 		offset &= ~3u;
 	/* a reset is another act: this one would only be a quieter one */
-	if (offset == 0x70)
+	if (offset == STATUS)
 		offset = 0x60;
 	guest_access(w, cpu, d->disk, rng_one_in(&w->rng, 2), offset,
 		     sizes[rng_below(&w->rng, sizeof(sizes))],
 		     rng_next(&w->rng) >> rng_below(&w->rng, 64));
+}
+
+/* One descriptor of the ring says that it is available, or was used. */
+static void wild_flags(struct world *w, struct driver_queue *q, enum act a)
+{
+	static const uint16_t any[] = { VBLK_DESC_AVAIL, VBLK_DESC_USED, 0,
+					VBLK_DESC_AVAIL | VBLK_DESC_USED };
+	uint16_t at = guest_ring_position(q), flags;
+	uint32_t i = rng_below(&w->rng, q->size);
+
+	flags = (uint16_t)(any[rng_below(&w->rng, 4)] |
+			   (rng_next(&w->rng) & 7u));
+	if (a == ACT_WRAP_LIE) {
+		i = at & (VBLK_WRAP - 1u);
+		flags = at & VBLK_WRAP ? VBLK_DESC_USED : VBLK_DESC_AVAIL;
+	}
+	bus_write16(q->desc + 16u * i + 14u, flags);
+}
+
+/* All descriptors, those in flight too, from the next one on. */
+static void lap(struct driver_queue *q)
+{
+	uint16_t at = guest_ring_position(q);
+	bool wrap = at & VBLK_WRAP;
+	uint32_t i = at & (VBLK_WRAP - 1u);
+
+	for (unsigned n = 0; n < q->size; n++) {
+		or_flags(q, q->desc + 16u * i,
+			 wrap ? VBLK_DESC_AVAIL : VBLK_DESC_USED,
+			 wrap ? VBLK_DESC_USED : VBLK_DESC_AVAIL);
+		if (++i == q->size) {
+			i = 0;
+			wrap = !wrap;
+		}
+	}
+}
+
+static void do_packed(struct world *w, struct driver *d, unsigned cpu,
+		      enum act a, unsigned i)
+{
+	struct driver_queue *q = &d->q[i];
+
+	switch ((int)a) {
+	case ACT_LAP: lap(q); break;
+	case ACT_EVENT: put32(q->avail, (uint32_t)rng_next(&w->rng)); break;
+	default: wild_flags(w, q, a); break;
+	}
+	guest_access(w, cpu, d->disk, true, NOTIFY, 4, i);
 }
 
 static bool in_flight(const struct world *w, const struct driver *d)
@@ -210,6 +306,8 @@ static bool do_act(struct world *w, struct driver *d, unsigned cpu, enum act a)
 	struct driver_queue *q = &d->q[i];
 	uint32_t slot = q->avail + 4u + 2u * (q->avail_idx & (q->size - 1u));
 
+	if (!hostile_applies(a, q->packed))
+		return false;
 	switch ((int)a) {
 	case ACT_BAD_HEAD:
 	case ACT_SAME_HEAD:
@@ -232,6 +330,10 @@ static bool do_act(struct world *w, struct driver *d, unsigned cpu, enum act a)
 				       rng_range(&w->rng, 1, 30000)));
 		guest_access(w, cpu, d->disk, true, NOTIFY, 4, i);
 		return true;
+	case ACT_FLAGS:
+	case ACT_WRAP_LIE:
+	case ACT_LAP:
+	case ACT_EVENT: do_packed(w, d, cpu, a, i); return true;
 	case ACT_KICK:
 		guest_access(w, cpu, d->disk, true, NOTIFY, 4,
 			     rng_below(&w->rng, 70000));
@@ -240,6 +342,12 @@ static bool do_act(struct world *w, struct driver *d, unsigned cpu, enum act a)
 		if (!in_flight(w, d))
 			return false;
 		guest_restart(d);
+		return true;
+	case ACT_SUSPEND:
+		guest_access(w, cpu, d->disk, true, STATUS, 4,
+			     rng_one_in(&w->rng, 2)
+				     ? VBLK_STATUS_DRIVER_OK
+				     : VBLK_STATUS_SUSPEND | 15u);
 		return true;
 	case ACT_QUEUE_OFF:
 	case ACT_QUEUE_RESET:
@@ -278,9 +386,8 @@ bool hostile_turn(struct world *w, struct driver *d, unsigned cpu)
 	if (!rng_one_in(&w->rng, TURNS_TO_ACT))
 		return false;
 	a = (enum act)rng_below(&w->rng, ACTS);
-	if ((a > ACT_TABLE && a < ACT_REGISTER && a != ACT_BAD_HEAD &&
-	     a != ACT_SAME_HEAD && a != ACT_IDX_AHEAD) ||
-	    a <= ACT_TABLE || !may(w, a) || d->irq_cpu >= 0 ||
+	if (within(a, ACT_DESC, ACT_TABLE) ||
+	    within(a, ACT_LOOP, ACT_ENDLESS) || !may(w, a) || d->irq_cpu >= 0 ||
 	    !do_act(w, d, cpu, a))
 		return false;
 	did(w, a);

@@ -44,6 +44,8 @@ static void hal_signal(void *ctx, uint16_t source, bool up)
 	struct driver *d = machine_handler(world, world->k.machine.irq[disk]);
 
 	hal_call();
+	if (up && d->suspended)
+		sim_fail("a suspended device does not signal", "disk %u", disk);
 	if (!up && source != VBLK_SOURCE_LINE)
 		sim_fail("SIG-3: down comes for the line", "source %u", source);
 	if (!world->k.no_order)
@@ -164,7 +166,11 @@ static struct vblk_config configuration(const struct world *w)
 			    VBLK_F_CONFIG_WCE | VBLK_F_MQ | VBLK_F_DISCARD |
 			    VBLK_F_WRITE_ZEROES | VBLK_F_INDIRECT_DESC |
 			    VBLK_F_EVENT_IDX | VBLK_F_RING_RESET |
-			    VBLK_F_TOPOLOGY | VBLK_F_SIZE_MAX,
+			    VBLK_F_TOPOLOGY | VBLK_F_SIZE_MAX |
+			    VBLK_F_RING_PACKED | VBLK_F_IN_ORDER |
+			    VBLK_F_SUSPEND | VBLK_F_SECURE_ERASE |
+			    /* a doorbell carries no data */
+			    (w->k.doorbell ? 0 : VBLK_F_NOTIFICATION_DATA),
 		.max_discard_sectors = DISK_SECTORS,
 		.max_zeroes_sectors = DISK_SECTORS,
 		.num_queues = (uint16_t)w->k.queues,
@@ -240,9 +246,7 @@ void hyper_start(struct world *w)
 		w->be[i].storage_size = vblk_sizeof(&c);
 		w->be[i].storage = malloc(w->be[i].storage_size);
 		for (unsigned q = 0; q < w->k.queues; q++)
-			w->kept[i].log[q] = calloc(
-				1, vblk_inflight_size(SIM_QSIZE,
-						      VBLK_F_RING_PACKED));
+			w->kept[i].log[q] = calloc(1, SIM_LOG_BYTES);
 		for (unsigned n = 0; n < w->cuts; n++)
 			w->cut[i][n] = w->low[i] +
 				       BUS_PAGE * ((n + 1u) *
@@ -390,6 +394,19 @@ void hyper_revoke(struct world *w)
 	hyper_push(w, disk, &e, 100);
 }
 
+/* As after vblk_resize; the capacity stays. */
+void hyper_change(struct world *w)
+{
+	unsigned disk = rng_below(&w->rng, w->disks);
+	struct driver *d = &w->driver[disk];
+
+	w->n.changes++;
+	d->owed = d->phase != D_INIT;
+	bus.device = disk;
+	if (vblk_mmio_config_changed(&w->be[disk].mmio))
+		hal_signal(&w->be[disk], VBLK_SOURCE_CONFIG, true);
+}
+
 static void drop_events(struct world *w, bool all)
 {
 	unsigned n = 0;
@@ -407,6 +424,7 @@ static void drop_events(struct world *w, bool all)
 void hyper_kill(struct world *w)
 {
 	w->n.kills++;
+	w->log_kept = false;
 	bus_settle();
 	bus_forget();
 	bus.in_hook = false;
@@ -446,9 +464,7 @@ void hyper_crash(struct world *w)
 		guest_restart(d);
 		w->kept[i].valid = 0;
 		for (unsigned q = 0; q < w->k.queues; q++)
-			memset(w->kept[i].log[q], 0,
-			       vblk_inflight_size(SIM_QSIZE,
-						  VBLK_F_RING_PACKED));
+			memset(w->kept[i].log[q], 0, SIM_LOG_BYTES);
 	}
 	for (unsigned i = 0; i < w->disks; i++)
 		boot(w, i);

@@ -36,8 +36,10 @@ static void usage(FILE *to)
 	      "  --runs N        that many seeds, from the one given\n"
 	      "  --smoke         100 seeds of every profile\n"
 	      "  --kill-every    kill the back end at every HAL call of a "
-	      "run, one after the other\n"
-	      "  --bench         simulated requests per second\n"
+	      "run, one after the other,\n"
+	      "                  then at every fence of its in-flight logs\n"
+	      "  --bench         simulated requests per second, split and "
+	      "packed\n"
 	      "  --help          this text\n\nprofiles:\n",
 	      to);
 	for (unsigned i = 0; i < num_profiles; i++)
@@ -102,7 +104,7 @@ static bool shrink_knob(struct knobs *k, const struct knob *o)
 		least = 8;
 	if (strncmp(o->name, "no-", 3) == 0 || now <= least)
 		return false;
-	for (unsigned bit = 0; acts && bit < 32; bit++) {
+	for (unsigned bit = 0; acts && bit < ACTS; bit++) {
 		struct knobs less = *k;
 
 		if (!(now >> bit & 1u))
@@ -175,6 +177,9 @@ static void summary(const struct knobs *k, const struct counts *n)
 	row("pages mapped at most", n->most_mapped);
 	row("revocations", n->revokes);
 	row("resets by the driver", n->resets);
+	row("suspensions", n->suspends);
+	row("changes of configuration", n->changes);
+	row("fences of in-flight logs", n->fences);
 	row("NEEDS_RESET seen by a driver", n->faults);
 	row("back end killed", n->kills);
 	row("host crashed", n->crashes);
@@ -184,7 +189,9 @@ static void summary(const struct knobs *k, const struct counts *n)
 	printf("  %-38s %11.1f%%\n", "  of them OK",
 	       100.0 * (double)n->hostile_ok / (double)n->hostile_done);
 	for (unsigned i = 0; i < ACTS; i++)
-		printf("  act: %-40s %5" PRIu64 "\n", act_name[i], n->acts[i]);
+		if (hostile_applies((enum act)i, k->packed))
+			printf("  act: %-40s %5" PRIu64 "\n", act_name[i],
+			       n->acts[i]);
 }
 
 /* --- many runs ------------------------------------------------------------ */
@@ -233,46 +240,89 @@ static int smoke(void)
 	return bad ? 1 : 0;
 }
 
+/* One run with a death in it; past: it may come after the last request. */
+static bool killed_once(const struct knobs *k, bool past)
+{
+	struct counts n;
+
+	if (!run(k, &n, NULL))
+		return false;
+	if (n.kills == 1 || past)
+		return true;
+	printf("FAILED  the back end was not killed\n  replay    ");
+	print_command(k);
+	return false;
+}
+
+static void progress(const char *what, uint64_t i, uint64_t n)
+{
+	if (isatty(2) && i % 64u == 0)
+		fprintf(stderr, "\r\033[Kkilled at %s %" PRIu64 " of %" PRIu64,
+			what, i, n);
+}
+
+/* Before and after each HAL call; at the end a call may come no more. */
+static bool kill_every_call(struct knobs k)
+{
+	struct counts n;
+
+	if (!run(&k, &n, NULL))
+		return false;
+	for (uint64_t i = 1; i <= n.hal_calls; i++) {
+		k.kill_hal = i;
+		if (!killed_once(&k, i + 64u >= n.hal_calls))
+			return false;
+		progress("HAL call", i, n.hal_calls);
+	}
+	printf("killed before and after each of %" PRIu64 " HAL calls of %u "
+	       "requests, and resumed: all heads completed once\n",
+	       n.hal_calls / 2u, k.requests);
+	return true;
+}
+
+/* At each fence of the logs: all stores since the one before lost, or some. */
+static bool kill_every_fence(struct knobs k)
+{
+	struct counts n;
+
+	if (!run(&k, &n, NULL))
+		return false;
+	for (uint64_t i = 1; i <= n.fences; i++) {
+		k.kill_log = i;
+		for (unsigned all = 0; all < 2; all++) {
+			k.kill_lose = all;
+			if (!killed_once(&k, i + 64u >= n.fences))
+				return false;
+		}
+		progress("fence", i, n.fences);
+	}
+	printf("killed at each of %" PRIu64 " fences of the logs of %u "
+	       "requests, twice, and resumed: all heads completed once\n",
+	       n.fences, k.requests);
+	return n.fences > 0;
+}
+
 /*
- * A run of KILL_REQUESTS requests, once for each of its HAL calls, the back end
- * killed before or after that call.
+ * A run of KILL_REQUESTS requests, once for each point at which the back end
+ * may die in a HAL call; a quarter of it for those between stores of the logs.
  */
 static int kill_every(const struct knobs *base)
 {
 	struct knobs k = *base;
-	struct counts n, m;
-	uint64_t calls;
-	bool tty = isatty(2);
+	bool ok;
 
 	k.requests = k.requests ? k.requests : KILL_REQUESTS;
 	k.steps = UINT64_MAX;
-	if (!run(&k, &n, NULL))
-		return 1;
-	calls = n.hal_calls;
-	for (uint64_t i = 1; i <= calls; i++) {
-		k.kill_hal = i;
-		if (!run(&k, &m, NULL))
-			return 1;
-		/* those of the end are made after the last request */
-		if (m.kills != 1 && i < calls - 64u) {
-			printf("FAILED  HAL call %" PRIu64 ": the back end "
-			       "was not killed\n",
-			       i);
-			return 1;
-		}
-		if (tty && i % 64u == 0)
-			fprintf(stderr, "\rkilled at %" PRIu64 " of %" PRIu64,
-				i, calls);
-	}
-	if (tty)
+	ok = kill_every_call(k);
+	k.requests = k.requests / 4u + 1u;
+	ok = ok && kill_every_fence(k);
+	if (isatty(2))
 		fprintf(stderr, "\r\033[K");
-	printf("killed before and after each of %" PRIu64 " HAL calls of %u "
-	       "requests, and resumed: all heads completed once\n",
-	       calls / 2u, k.requests);
-	return 0;
+	return ok ? 0 : 1;
 }
 
-static int bench(void)
+/* The median of five runs, split or packed. False: one failed. */
+static bool measure(unsigned packed, double *median)
 {
 	double best[5];
 
@@ -282,10 +332,11 @@ static int bench(void)
 		double start = seconds();
 
 		profile_knobs(profile_find("fast"), i + 1u, 0, &k);
+		k.packed = packed;
 		k.steps = UINT64_MAX;
 		k.requests = 1000000;
 		if (!run(&k, &n, NULL))
-			return 1;
+			return false;
 		best[i] = (double)n.requests / (seconds() - start);
 		for (unsigned j = i; j > 0 && best[j] < best[j - 1u]; j--) {
 			double t = best[j];
@@ -294,9 +345,23 @@ static int bench(void)
 			best[j - 1u] = t;
 		}
 	}
-	printf("simulated requests per second (vblk-sim --bench, profile "
-	       "fast, median of 5): %.0f\n",
-	       best[2]);
+	*median = best[2];
+	return true;
+}
+
+static int bench(void)
+{
+	static const char *const ring[] = { "split", "packed" };
+
+	for (unsigned i = 0; i < 2; i++) {
+		double r;
+
+		if (!measure(i, &r))
+			return 1;
+		printf("simulated requests per second (vblk-sim --bench, "
+		       "profile fast, %s ring, median of 5): %.0f\n",
+		       ring[i], r);
+	}
 	return 0;
 }
 
@@ -332,6 +397,8 @@ static void check(const struct knobs *k)
 	else if (k->qsize < 8 || k->qsize > SIM_QSIZE ||
 		 (k->qsize & (k->qsize - 1u)))
 		bad = "queue-size";
+	else if (k->packed > 2)
+		bad = "packed";
 	else if (k->depth < 1 || k->depth > SIM_DEPTH)
 		bad = "depth";
 	else if (k->burst < 1 || k->burst > SIM_DEPTH)
@@ -368,7 +435,7 @@ static void read_tree(struct tree *t, const char *file)
 
 int main(int argc, char **argv)
 {
-	struct option opts[OPT_KNOB - OPT_PROFILE + 32] = {
+	struct option opts[OPT_KNOB - OPT_PROFILE + 48] = {
 		{ "profile", required_argument, NULL, OPT_PROFILE },
 		{ "runs", required_argument, NULL, OPT_RUNS },
 		{ "seed", required_argument, NULL, OPT_SEED },
@@ -382,8 +449,8 @@ int main(int argc, char **argv)
 		{ "help", no_argument, NULL, OPT_HELP },
 	};
 	const struct profile *p = &profiles[0];
-	uint64_t seed = 1, steps = 0, runs = 1, value[32] = { 0 };
-	bool given[32] = { false }, want_shrink = false, want_kill = false;
+	uint64_t seed = 1, steps = 0, runs = 1, value[48] = { 0 };
+	bool given[48] = { false }, want_shrink = false, want_kill = false;
 	FILE *trace = NULL;
 	struct tree tree = { .file = NULL };
 	struct knobs k;

@@ -73,7 +73,7 @@ static void only(struct values *s, uint64_t v)
 static bool writes(const struct request *r)
 {
 	return r->type == VBLK_T_OUT || r->type == VBLK_T_DISCARD ||
-	       r->type == VBLK_T_WRITE_ZEROES;
+	       r->type == VBLK_T_WRITE_ZEROES || r->type == VBLK_T_SECURE_ERASE;
 }
 
 /* From now on the new value may be there. */
@@ -144,14 +144,30 @@ static void check_len(const struct driver *d, const struct request *r,
 			 d->disk, r->type, status, len, in + 1u);
 }
 
-void oracle_done(struct world *w, struct driver *d, struct request *r,
-		 uint8_t status, uint32_t len)
+/* 2.7.14, 2.8: IN_ORDER; 2.8.9: the flag says whether there is a length */
+static void check_used(const struct driver *d, struct driver_queue *q,
+		       const struct request *r, const struct used *u)
+{
+	if (q->in_order && r->nth != q->done)
+		sim_fail("buffers are used in the order they came",
+			 "disk %u: buffer %u before buffer %u", d->disk, r->nth,
+			 q->done);
+	q->done++;
+	if (u->wrote != (u->len > 0))
+		sim_fail("WRITE is set where bytes were written",
+			 "disk %u: it is %d, length %u", d->disk, u->wrote,
+			 u->len);
+}
+
+void oracle_done(struct world *w, struct driver *d, struct driver_queue *q,
+		 struct request *r, uint8_t status, const struct used *u)
 {
 	struct oracle *o = &w->oracle[d->disk];
 	const char *fault = vblk_guest_fault(w->be[d->disk].dev);
 
 	d->completions++;
-	check_len(d, r, status, len);
+	check_used(d, q, r, u);
+	check_len(d, r, status, u->len);
 	if (status == VBLK_S_UNSUPP ||
 	    (status != VBLK_S_OK && w->k.fail == 0) || status > VBLK_S_UNSUPP)
 		sim_fail("a valid request succeeds",

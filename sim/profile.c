@@ -65,6 +65,7 @@ static void dies(struct knobs *k, struct rng *r)
 	k->regime = (enum regime)rng_below(r, 3);
 	k->disks = rng_range(r, 1, 2);
 	k->kill = rng_range(r, 20, 400);
+	k->kill_fence = rng_one_in(r, 2) ? rng_range(r, 20, 400) : 0;
 }
 
 static void crash(struct knobs *k, struct rng *r)
@@ -72,6 +73,7 @@ static void crash(struct knobs *k, struct rng *r)
 	k->regime = (enum regime)rng_below(r, 3);
 	k->crash = rng_range(r, 100, 1000);
 	k->kill = rng_one_in(r, 2) ? 300 : 0;
+	k->kill_fence = k->kill;
 }
 
 /* Disk 0 belongs to a hostile guest, disk 1 to a good one beside it. */
@@ -99,7 +101,8 @@ static void fast(struct knobs *k, struct rng *r)
 	k->event_idx = true;
 	k->indirect = false;
 	k->doorbell = true;
-	k->level = false;
+	k->level = k->in_order = k->erase = false;
+	k->packed = k->odd = k->suspend = k->change = 0;
 }
 
 const struct profile profiles[] = {
@@ -128,6 +131,21 @@ const struct profile *profile_find(const char *name)
 	return NULL;
 }
 
+/* Other numbers than the profile has: it stays as it is with split rings. */
+static void newer(struct knobs *k, uint64_t seed)
+{
+	struct rng r = { seed ^ UINT64_C(0x7061636b6564) };
+	uint32_t ring = rng_below(&r, 4);
+
+	k->packed = ring == 3 ? 2 : ring > 0;
+	k->odd = rng_one_in(&r, 2) ? rng_below(&r, k->qsize) : 0;
+	k->in_order = rng_one_in(&r, 3);
+	k->erase = rng_one_in(&r, 2);
+	k->notify_data = rng_one_in(&r, 2);
+	k->suspend = rng_one_in(&r, 2) ? rng_range(&r, 60, 600) : 0;
+	k->change = rng_one_in(&r, 2) ? rng_range(&r, 60, 600) : 0;
+}
+
 void profile_knobs(const struct profile *p, uint64_t seed, uint64_t steps,
 		   struct knobs *k)
 {
@@ -148,8 +166,9 @@ void profile_knobs(const struct profile *p, uint64_t seed, uint64_t steps,
 	k->event_idx = rng_one_in(&r, 2);
 	k->indirect = rng_one_in(&r, 2);
 	k->weak = true;
-	k->acts = (1u << ACTS) - 1u;
+	k->acts = (UINT64_C(1) << ACTS) - 1u;
 	machine_default(&k->machine);
+	newer(k, seed);
 	p->shape(k, &r);
 }
 
@@ -167,16 +186,26 @@ const struct knob knobs[] = {
 	KNOB("requests", requests, "end after so many; 0: steps decide"),
 	KNOB("indirect", indirect, "0 or 1: INDIRECT_DESC"),
 	KNOB("event-idx", event_idx, "0 or 1: EVENT_IDX"),
+	KNOB("packed", packed, "0: split, 1: packed, 2: either, at bring-up"),
+	KNOB("odd", odd, "packed: so many entries less, below half"),
+	KNOB("in-order", in_order, "0 or 1: IN_ORDER"),
+	KNOB("erase", erase, "0 or 1: SECURE_ERASE"),
+	KNOB("notify-data", notify_data, "0 or 1: NOTIFICATION_DATA"),
 	KNOB("doorbell", doorbell, "0 or 1: kicks are not trapped"),
 	KNOB("level", level, "0 or 1: level interrupts"),
 	KNOB("weak", weak, "0 or 1: store buffer and stale loads"),
 	KNOB("fail", fail, "one store error in so many; 0: none"),
 	KNOB("revoke", revoke, "one revocation in so many steps; 0: none"),
 	KNOB("reset", reset, "one reset in so many steps; 0: none"),
+	KNOB("suspend", suspend, "one suspension in so many steps; 0: none"),
+	KNOB("change", change, "one news of configuration, likewise"),
 	KNOB("kill", kill, "one kill in so many steps; 0: none"),
 	KNOB("crash", crash, "one host crash in so many steps; 0: none"),
 	KNOB("kill-hal", kill_hal, "kill at this HAL call, each counts twice"),
 	KNOB("kill-access", kill_access, "kill at this access to memory"),
+	KNOB("kill-fence", kill_fence, "one kill in so many fences of a log"),
+	KNOB("kill-log", kill_log, "kill at this fence of a log"),
+	KNOB("kill-lose", kill_lose, "1: all stores since the last are lost"),
 	KNOB("hostile", hostile, "one spoiled request in so many; 0: none"),
 	KNOB("acts", acts, "mask of hostile acts"),
 	KNOB("policy", fault_policy, "0: contain, 1: stop"),

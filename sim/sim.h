@@ -4,12 +4,14 @@
  * delay and every fault. The parts, each a file:
  *
  *   world.c    scheduler: whose turn it is; kill and resume; quiescence
- *   guest.c    drivers on guest CPUs, from well-behaved to hostile
+ *   guest.c    drivers on guest CPUs, from well-behaved to hostile; with
+ *              guest_ring.c, guest_request.c, guest_suspend.c
  *   hostile.c  what a hostile driver does, act by act
  *   hyper.c    the hypervisor: events, memory regimes, interrupts; the HAL
  *   store.c    a disk that reorders, delays, tears, fails, forgets
  *   oracle.c   what each sector may hold, and how requests may end
  *   bus.c      guest memory between the two sides
+ *   log.c      in-flight logs, and death between two stores of one
  *   machine.c  addresses and interrupt numbers
  *   trace.c    a timeline to look at
  *   tree.c     the machine that a device tree describes
@@ -36,6 +38,7 @@
 #define SIM_DEPTH    32u        /* requests a driver has in flight per queue */
 #define SIM_SLOTS    32u
 #define SIM_SEGS     40u
+#define SIM_LOG_BYTES (32u * (SIM_QSIZE + 1u)) /* of a packed ring's log */
 #define MAX_COUNT    8u         /* sectors in a request */
 #define MAX_CUTS     24u        /* descriptors of a request, at most */
 #define DISK_SECTORS 512u
@@ -64,16 +67,24 @@ struct knobs {
 	unsigned disks, cpus, queues, qsize, depth, burst;
 	enum regime regime;
 	bool transient, doorbell, level, event_idx, indirect, simple, weak;
+	bool in_order, erase, notify_data;
+	unsigned packed;        /* 0: split, 1: packed, 2: either */
+	uint32_t odd;           /* packed: entries less than a power of two */
 	bool no_log, no_rmb, no_wmb, no_mb, no_flush, no_order, no_ev2;
 	uint32_t hostile;       /* one bad act in so many requests; 0: never */
-	uint32_t acts;          /* bit per enum act that may happen */
+	uint64_t acts;          /* bit per enum act that may happen */
 	uint32_t fail;          /* one store error in so many operations */
 	uint32_t revoke;        /* one revocation in so many steps */
 	uint32_t reset;         /* one reset by the driver in so many steps */
+	uint32_t suspend;       /* one suspension in so many steps */
+	uint32_t change;        /* one change of configuration, likewise */
 	uint32_t kill;          /* one kill of the back end in so many steps */
+	uint32_t kill_fence;    /* one in so many fences of a log */
 	uint32_t crash;         /* one crash of the host in so many steps */
 	uint64_t kill_hal;      /* kill at this HAL call; 0: no */
 	uint64_t kill_access;   /* kill at this access to guest memory */
+	uint64_t kill_log;      /* kill at this fence of a log */
+	bool kill_lose;         /* and lose all that it may, not some */
 	unsigned fault_policy;
 	struct machine machine;
 	const struct tree *tree; /* that the machine is from, or NULL */
@@ -119,12 +130,19 @@ struct disk {
 /* --- guest ---------------------------------------------------------------- */
 
 enum act {
-	ACT_DESC, ACT_HEADER, ACT_AVAIL, ACT_USED, ACT_TABLE, ACT_BAD_HEAD,
-	ACT_SAME_HEAD, ACT_IDX_AHEAD, ACT_LOOP, ACT_ZERO_LOOP, ACT_NESTED,
-	ACT_TABLE_LEN, ACT_NO_MEMORY, ACT_WRAP, ACT_NO_STATUS,
-	ACT_SHORT_HEADER, ACT_TYPE, ACT_BEYOND, ACT_ODD_LENGTH, ACT_ORDER,
-	ACT_EXTENT, ACT_LONG, ACT_REGISTER, ACT_KICK, ACT_RESET,
-	ACT_QUEUE_OFF, ACT_QUEUE_RESET, ACTS
+	/* between two reads of the device */
+	ACT_DESC, ACT_HEADER, ACT_AVAIL, ACT_USED, ACT_TABLE,
+	/* to a ring: split; packed */
+	ACT_BAD_HEAD, ACT_SAME_HEAD, ACT_IDX_AHEAD,
+	ACT_FLAGS, ACT_WRAP_LIE, ACT_LAP, ACT_EVENT,
+	/* built into a request; the last two only of a packed ring */
+	ACT_LOOP, ACT_ZERO_LOOP, ACT_NESTED, ACT_TABLE_LEN, ACT_NO_MEMORY,
+	ACT_WRAP, ACT_NO_STATUS, ACT_SHORT_HEADER, ACT_TYPE, ACT_BEYOND,
+	ACT_ODD_LENGTH, ACT_ORDER, ACT_EXTENT, ACT_LONG, ACT_SAME_ID,
+	ACT_ENDLESS,
+	/* to registers */
+	ACT_REGISTER, ACT_KICK, ACT_RESET, ACT_QUEUE_OFF, ACT_QUEUE_RESET,
+	ACT_SUSPEND, ACTS
 };
 
 extern const char *const act_name[ACTS];
@@ -139,7 +157,9 @@ struct request {
 	uint32_t flags;
 	uint64_t stamp;
 	uint64_t covers;        /* FLUSH: completions before it */
-	uint16_t desc[MAX_CUTS + 2u], descs;
+	uint16_t desc[MAX_CUTS + 2u], descs; /* indices in the ring */
+	uint16_t head;          /* or buffer id */
+	uint32_t nth;           /* of its queue's, as they were built */
 	uint32_t mem;           /* its buffers, offset in RAM: header, sectors,
 				 * status; at TABLE_AT an indirect table */
 	uint32_t gap;
@@ -147,23 +167,42 @@ struct request {
 	uint16_t table;         /* descriptors in the table; 0: direct */
 };
 
+struct piece { uint32_t off, len; bool write; }; /* of RAM; a descriptor */
+
+struct used { uint32_t id, len; bool wrote; };
+
 struct driver_queue {
-	uint16_t size, free[SIM_QSIZE], frees;
-	uint32_t desc, avail, used;     /* offsets in RAM */
-	uint16_t avail_idx, used_seen, kicked;
+	uint16_t size;
+	/* offsets in RAM; packed: ring, driver's and device's events */
+	uint32_t desc, avail, used;
+	bool packed, in_order, event_idx;
+	bool whole;             /* packed: the batch is shown by one store */
+	uint16_t free[SIM_QSIZE], frees; /* packed: only how many */
+	uint16_t avail_idx;     /* split */
+	uint16_t next;          /* packed: position; split, IN_ORDER: index */
+	uint16_t used_seen;     /* index, or position */
+	uint16_t kicked;        /* likewise: looked whether to kick */
+	uint16_t id;            /* packed: last one given */
 	uint16_t by_head[SIM_QSIZE];    /* request, or 0xffff */
+	struct { uint16_t at, flags; } show[SIM_DEPTH]; /* packed: to be shown */
+	unsigned shows, shown;
+	unsigned built;                 /* chains, not shown */
+	uint32_t made, done;            /* chains so far */
 	struct request req[SIM_DEPTH];
 	unsigned there, depth;          /* outstanding; most of it */
 	uint8_t  phase;                 /* of submitting */
 	bool     reaping;
 };
 
-enum driver_phase { D_INIT, D_RUN };
+enum driver_phase { D_INIT, D_RUN, D_SUSPEND };
 
 struct driver {
 	unsigned disk;
 	enum driver_phase phase;
 	unsigned step;
+	unsigned polls;                 /* of Status; or turns to sleep */
+	bool     suspended;             /* it saw SUSPEND */
+	bool     owed;                  /* the news of a changed configuration */
 	int      cpu;                   /* that runs the script, or -1 */
 	int      irq_cpu;               /* that handles an interrupt, or -1 */
 	unsigned irq_step, irq_queue;
@@ -196,6 +235,7 @@ struct hyper_event { unsigned disk; uint64_t due; struct vblk_event e; };
 struct counts {
 	uint64_t requests, ok, ioerr, unsupp, bytes, kicks, irqs, accesses;
 	uint64_t acts[ACTS], hostile_done, hostile_ok, kills, crashes, resets;
+	uint64_t suspends, changes, fences;
 	uint64_t revokes, maps, unmaps, most_mapped, faults, hal_calls;
 	uint64_t steps;
 };
@@ -223,6 +263,8 @@ struct world {
 	unsigned disks, cpus;
 	struct backend be[MAX_DISKS];
 	struct kept kept[MAX_DISKS];
+	uint16_t log_was[MAX_DISKS][SIM_QUEUES][SIM_LOG_BYTES / 2u];
+	bool log_kept;          /* there; the next fence kills */
 	struct disk disk[MAX_DISKS];
 	struct oracle oracle[MAX_DISKS];
 	struct driver driver[MAX_DISKS];
@@ -262,19 +304,44 @@ void guest_start(struct world *w, unsigned disk);
 bool guest_turn(struct world *w, unsigned cpu);
 void guest_hook(void *ctx);
 bool guest_waits(const struct world *w);
+void guest_access(struct world *w, unsigned cpu, unsigned disk, bool write,
+		  uint32_t offset, unsigned size, uint64_t value);
+void guest_restart(struct driver *d);
+uint32_t guest_alloc(struct world *w, uint32_t bytes, uint32_t align);
+
+/* guest_request.c */
+uint32_t guest_sector(const struct request *r, uint32_t i);
+bool guest_build(struct world *w, struct driver *d, struct driver_queue *q);
+void guest_finish(struct world *w, struct driver *d, struct driver_queue *q,
+		  const struct used *u);
+
+/* guest_ring.c */
+void guest_ring_clear(struct driver_queue *q);
+uint16_t guest_ring_position(const struct driver_queue *q);
+bool guest_ring_add(struct driver_queue *q, struct request *r,
+		    const struct piece *p, unsigned n, bool indirect);
+void guest_ring_flags(struct driver_queue *q, uint32_t at, uint16_t set,
+		      uint16_t clear);
+bool guest_ring_show(struct driver_queue *q);
+bool guest_ring_wants_kick(struct driver_queue *q);
+bool guest_ring_used(const struct driver_queue *q, struct used *u);
+struct request *guest_ring_owner(struct driver_queue *q, uint32_t id);
+void guest_ring_pass(struct driver_queue *q, struct request *r);
+void guest_ring_quiet(struct world *w, struct driver_queue *q);
+void guest_ring_arm(struct world *w, struct driver_queue *q);
+
+/* guest_suspend.c */
+bool guest_may_suspend(const struct driver *d);
+void guest_suspend(struct driver *d);
+void guest_suspend_step(struct world *w, unsigned cpu, struct driver *d);
 
 /*
  * hostile.c: corrupts a request just built; or does something else that is bad
  */
-void hostile_spoil(struct world *w, struct driver_queue *q, struct request *r,
-		   uint16_t head);
+void hostile_spoil(struct world *w, struct driver_queue *q, struct request *r);
 bool hostile_turn(struct world *w, struct driver *d, unsigned cpu);
 void hostile_mutate(struct world *w, struct driver *d);
-void guest_access(struct world *w, unsigned cpu, unsigned disk, bool write,
-		  uint32_t offset, unsigned size, uint64_t value);
-void guest_restart(struct driver *d);
-uint32_t guest_sector(const struct request *r, uint32_t i);
-uint32_t guest_alloc(struct world *w, uint32_t bytes, uint32_t align);
+bool hostile_applies(enum act a, unsigned packed);
 
 /* hyper.c */
 void hyper_start(struct world *w);
@@ -285,6 +352,7 @@ void hyper_push(struct world *w, unsigned disk, const struct vblk_event *e,
 bool hyper_turn(struct world *w);
 bool hyper_waits(const struct world *w);
 void hyper_revoke(struct world *w);
+void hyper_change(struct world *w);
 void hyper_kill(struct world *w);
 void hyper_crash(struct world *w);
 
@@ -298,8 +366,8 @@ void disk_lose(struct world *w, unsigned disk, bool host);
 
 /* oracle.c */
 void oracle_submit(struct world *w, struct driver *d, struct request *r);
-void oracle_done(struct world *w, struct driver *d, struct request *r,
-		 uint8_t status, uint32_t len);
+void oracle_done(struct world *w, struct driver *d, struct driver_queue *q,
+		 struct request *r, uint8_t status, const struct used *u);
 void oracle_crash(struct world *w, unsigned disk);
 void oracle_quiet(struct world *w);
 

@@ -8,7 +8,7 @@
 #include "sim.h"
 
 static const char *const op_name[] = {
-	"read", "write", "flush", "discard", "write zeroes"
+	"read", "write", "flush", "discard", "write zeroes", "secure erase"
 };
 
 static void line(struct world *w, unsigned disk, const char *name, char kind,

@@ -50,6 +50,7 @@ static void make(struct world *w, const struct knobs *k)
 	bus.no_wmb = k->no_wmb;
 	bus.no_mb = k->no_mb;
 	bus.once = k->hostile == 0;
+	bus.restarts = k->regime == DEMAND;
 	bus.mean = k->weak ? 6 : 0;
 	bus.countdown = bus.mean;
 	bus.hook = guest_hook;
@@ -133,19 +134,22 @@ static void check_rest(struct world *w)
 
 		for (unsigned k = 0; k < w->k.queues; k++) {
 			struct driver_queue *q = &d->q[k];
-			uint16_t used = bus_read16(q->used + 2u);
+			struct used u;
 
 			left = left || q->there > 0;
 			if (d->hostile || q->there == 0)
 				continue;
-			sim_fail(used != q->used_seen
+			sim_fail(guest_ring_used(q, &u)
 					 ? "an interrupt is never lost"
 					 : "a kick is never lost",
-				 "disk %u queue %u: %u requests left, used "
-				 "index %u, seen %u, available %u",
-				 i, k, q->there, used, q->used_seen,
-				 q->avail_idx);
+				 "disk %u queue %u: %u requests left, seen %u "
+				 "used, available up to 0x%x",
+				 i, k, q->there, q->used_seen,
+				 guest_ring_position(q));
 		}
+		if (d->owed && !d->hostile)
+			sim_fail("a change of configuration is announced",
+				 "disk %u: nothing came", i);
 		if (left)
 			guest_restart(d);
 	}
@@ -184,6 +188,14 @@ static void trouble(struct world *w)
 		hyper_revoke(w);
 	if (rng_one_in(&w->rng, w->k.kill))
 		hyper_kill(w);
+	if (rng_one_in(&w->rng, w->k.change))
+		hyper_change(w);
+	if (rng_one_in(&w->rng, w->k.suspend)) {
+		struct driver *d = &w->driver[rng_below(&w->rng, w->disks)];
+
+		if (guest_may_suspend(d))
+			guest_suspend(d);
+	}
 	if (rng_one_in(&w->rng, w->k.crash))
 		hyper_crash(w);
 	if (rng_one_in(&w->rng, w->k.reset)) {
