@@ -91,7 +91,13 @@
 #define vblk_request_ready p_request_ready
 #define vblk_reset p_reset
 #define vblk_resize p_resize
+#define vblk_ring_at p_ring_at
+#define vblk_ring_desc p_ring_desc
+#define vblk_ring_load16 p_ring_load16
+#define vblk_ring_store16 p_ring_store16
+#define vblk_ring_store32 p_ring_store32
 #define vblk_sizeof p_sizeof
+#define vblk_snapshot p_snapshot
 #define vblk_split_arm p_split_arm
 #define vblk_split_begin p_split_begin
 #define vblk_split_fetch p_split_fetch

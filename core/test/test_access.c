@@ -7,6 +7,7 @@
  */
 #undef VBLK_ARCH_H
 #define VBLK_ARCH_H "test/probe_arch.h"
+#define VBLK_RING_HERE          /* ring.c is in this copy */
 #include "probe_names.h"
 
 /* clang-format off */
