@@ -100,7 +100,7 @@ bool vblk_plog_note(struct queue *q, const struct slot *s, uint16_t *at,
 {
 	struct packed_entry *p;
 
-	if (*at >= q->size || s->entry >= q->size)
+	if (*at >= q->size)     /* the head's, s->entry, is the first of all */
 		return false;
 	p = whole(q, *at);
 	p->id = vblk_le16_get(d->next);

@@ -549,6 +549,7 @@ START_TEST(spec_2_8_10__device_flags_while_polling)
 	expect(get16(drv.its + 2), 1);
 	expect(vblk_poll_idle(rig.dev, 0), true);
 	expect(get16(drv.its + 2), 0);
+	expect(vblk_poll_idle(rig.dev, 0), true);
 	(void)ask_packed(0, 0);
 	expect(vblk_poll_idle(rig.dev, 0), false);
 	expect(poll_queue(0), 1);
@@ -734,6 +735,7 @@ START_TEST(trust__fetch_on_demand)
 
 	c.on_demand = true;
 	c.regions = 16;
+	c.slots = 1;
 	rig_open_bare(&c);
 	(void)ram_new(RAM, RAM_LEN);
 	rig.ring[0].size = 8;
@@ -742,6 +744,8 @@ START_TEST(trust__fetch_on_demand)
 	drv_reset();
 	o = ask_packed(9, SECTOR);
 	while ((n = poll_queue(0)) == VBLK_EUNMAPPED && maps < 20) {
+		/* the one slot waits for memory, not for the store */
+		expect(vblk_full(rig.dev, 0), false);
 		expect(vblk_missing(rig.dev, 0, &want, 1), 1);
 		give(want.gpa & ~15u,
 		     (want.len + (want.gpa & 15u) + 15u) & ~15u);
@@ -1231,12 +1235,130 @@ START_TEST(life__log_that_contradicts_itself)
 	case 6:
 		log_.padding[2] = log_.padding[4] = (uint8_t)(QSIZE + 1u);
 		break;
+	case 7: /* shown, and then goes on outside */
+		log_.padding[2] = (uint8_t)(QSIZE + 1u);
+		log_.padding[4] = 0;
+		break;
 	default: log_.e[6].inflight = 0; break;
 	}
 	crash();
 	start_with_log();
 	expect(poll_queue(0), VBLK_EGUEST);
 	ck_assert_str_eq(vblk_guest_fault(rig.dev), "2.8");
+}
+END_TEST
+
+START_TEST(life__idle_before_all_is_replayed)
+{
+	first_life(3);
+	expect(poll_queue(0), 3);
+	crash();
+	start_with_log();
+	expect(vblk_poll(rig.dev, 0, rig.req, 1), 1);
+	expect(vblk_poll_idle(rig.dev, 0), false);
+	expect(vblk_poll(rig.dev, 0, &rig.req[1], 2), 2);
+	expect(vblk_poll_idle(rig.dev, 0), true);
+}
+END_TEST
+
+START_TEST(life__chain_of_the_log_leads_outside)
+{
+	first_life(2);
+	expect(poll_queue(0), 2);
+	log_.e[0].next = 0xffff;
+	crash();
+	start_with_log();
+	expect(poll_queue(0), VBLK_EGUEST);
+	ck_assert_str_eq(vblk_guest_fault(rig.dev), "2.8.6");
+}
+END_TEST
+
+/* Cleared by somebody while the first of two waits for its memory. */
+START_TEST(life__log_that_forgets_what_is_replayed)
+{
+	struct vblk_config c = logged();
+	struct vblk_range want;
+
+	first_life(2);
+	expect(poll_queue(0), 2);
+	c.on_demand = true;
+	c.regions = 16;
+	free(rig.storage);
+	rig.storage = malloc(vblk_sizeof(&c));
+	ck_assert_ptr_nonnull(rig.storage);
+	expect(vblk_init(&rig.dev, rig.storage, vblk_sizeof(&c), &c), VBLK_OK);
+	expect(vblk_accept(rig.dev, vblk_features(rig.dev)), VBLK_OK);
+	start_with_log();
+	give(RAM, DATA - RAM);          /* the rings */
+	expect(poll_queue(0), VBLK_EUNMAPPED);
+	give(DATA, 16);                 /* the header */
+	expect(poll_queue(0), VBLK_EUNMAPPED);
+	log_.e[0].inflight = log_.e[3].inflight = 0;
+	while (vblk_missing(rig.dev, 0, &want, 1) == 1)
+		give(want.gpa & ~15u,
+		     (want.len + (want.gpa & 15u) + 15u) & ~15u);
+	expect(vblk_poll(rig.dev, 0, rig.req, 1), 1);
+	expect(poll_queue(0), VBLK_EGUEST);
+	ck_assert_str_eq(vblk_guest_fault(rig.dev), "2.8");
+}
+END_TEST
+
+/* What links the entries of a batch is another's, before and after put. */
+START_TEST(life__batch_is_spoiled)
+{
+	first_life(3);
+	expect(poll_queue(0), 3);
+	if (_i == 0)
+		log_.e[0].last = 0xffff;
+	done(0, 0, VBLK_S_OK);
+	done(0, 1, VBLK_S_OK);
+	switch (_i) {
+	case 1: log_.e[3].last = 0xffff; break;
+	case 2: log_.e[5].next = 0xffff; break;
+	case 3: /* round and round */
+		log_.e[3].last = 4;
+		log_.e[4].next = 3;
+		break;
+	case 4: log_.e[6].last = 0xffff; break;
+	default: break;
+	}
+	(void)vblk_irq(rig.dev, 0);
+	is_used(op[0].head, SECTOR + 1);
+	is_used(op[1].head, SECTOR + 1);
+	done(0, 2, VBLK_S_OK);
+	(void)vblk_irq(rig.dev, 0);
+	is_used(op[2].head, SECTOR + 1);
+}
+END_TEST
+
+/* Spoiled between the look at a chain and its being taken. */
+START_TEST(life__last_is_spoiled_while_a_chain_waits)
+{
+	struct vblk_config c = logged();
+	struct vblk_range want;
+
+	memset(&log_, 0, sizeof(log_));
+	c.on_demand = true;
+	c.regions = 16;
+	rig_open_bare(&c);
+	(void)ram_new(RAM, RAM_LEN);
+	rig.ring[0].size = QSIZE;
+	expect(vblk_accept(rig.dev, vblk_features(rig.dev)), VBLK_OK);
+	start_with_log();
+	drv_reset();
+	give(RAM, DATA - RAM);
+	op[0] = ask_packed(0, SECTOR);
+	expect(poll_queue(0), VBLK_EUNMAPPED);
+	give(DATA, 16);
+	expect(poll_queue(0), VBLK_EUNMAPPED);
+	log_.e[0].last = 0xffff;
+	while (vblk_missing(rig.dev, 0, &want, 1) == 1)
+		give(want.gpa & ~15u,
+		     (want.len + (want.gpa & 15u) + 15u) & ~15u);
+	expect(poll_queue(0), 1);
+	done(0, 0, VBLK_S_OK);
+	(void)vblk_irq(rig.dev, 0);
+	is_used(op[0].head, SECTOR + 1);
 }
 END_TEST
 
@@ -1305,7 +1427,12 @@ static void add(TCase *tc)
 	tcase_add_loop_test(tc, life__crash_while_the_batch_is_shown, 0, 45);
 	tcase_add_test(tc, life__crash_after_the_driver_went_on);
 	tcase_add_loop_test(tc, life__crash_anywhere, 0, 200);
-	tcase_add_loop_test(tc, life__log_that_contradicts_itself, 0, 8);
+	tcase_add_loop_test(tc, life__log_that_contradicts_itself, 0, 9);
+	tcase_add_test(tc, life__idle_before_all_is_replayed);
+	tcase_add_test(tc, life__last_is_spoiled_while_a_chain_waits);
+	tcase_add_test(tc, life__chain_of_the_log_leads_outside);
+	tcase_add_test(tc, life__log_that_forgets_what_is_replayed);
+	tcase_add_loop_test(tc, life__batch_is_spoiled, 0, 5);
 	tcase_add_loop_test(tc, life__log_changed_under_us, 0, 50);
 }
 

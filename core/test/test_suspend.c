@@ -90,6 +90,24 @@ START_TEST(spec_3_4__suspends_when_all_is_used)
 }
 END_TEST
 
+/* A queue that the driver does not use stays so. */
+START_TEST(spec_3_4__queue_that_is_not_enabled)
+{
+	struct vblk_config c = sleeper();
+
+	rig_open(&c);
+	vblk_mmio_init(&rig.mm, rig.dev, 1, NULL);
+	expect(mmio_negotiate(vblk_features(rig.dev)), 11);
+	mmio_queue(1);
+	(void)wr(STATUS, RUNNING);
+	there_and_back(1);
+	to_sleep();
+	wake();
+	expect(vblk_queue_started(rig.dev, 0), false);
+	there_and_back(1);
+}
+END_TEST
+
 START_TEST(spec_3_4__suspended_device_touches_nothing)
 {
 	uint8_t *before = malloc(RAM_LEN);
@@ -335,6 +353,7 @@ START_TEST(life__blob_that_is_half_suspended)
 		{ 4, 0, 4 },            /* SUSPEND and DRIVER_OK */
 		{ 32, 0, 1 },           /* suspending, and suspended */
 		{ 4, 1, 4 | 16 },       /* suspending, and suspended */
+		{ 4, 0, 8 },            /* suspended, nothing negotiated */
 	};
 	uint8_t blob[VBLK_MMIO_STATE_BYTES];
 	int n;
@@ -477,6 +496,7 @@ END_TEST
 static void add(TCase *tc)
 {
 	tcase_add_test(tc, spec_3_4__suspends_when_all_is_used);
+	tcase_add_test(tc, spec_3_4__queue_that_is_not_enabled);
 	tcase_add_test(tc, spec_3_4__suspended_device_touches_nothing);
 	tcase_add_test(tc, spec_3_4__writes_while_suspended);
 	tcase_add_test(tc,
