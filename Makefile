@@ -13,6 +13,7 @@ PYTHON := python3
 WARN := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wmissing-prototypes \
 	-Wswitch-enum -Wvla -Wimplicit-fallthrough -Werror
 BASE := -std=c11 -g -Icore $(WARN)
+comma := ,
 HOST := -D_GNU_SOURCE -Iports/common -Isim -Iconformance # beside the core
 SUITE := -ffreestanding -Iconformance -Iconformance/device # no libc at all
 SAN  := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
@@ -47,6 +48,8 @@ CONFORM  := $(sort $(wildcard conformance/host/*.c)) \
 	      $(addprefix conformance/,front.c front_calls.c memory.c)
 GUESTIMG := $(sort $(wildcard conformance/guest/*.c conformance/guest/*.S \
 	      conformance/device/*.c)) # bare metal: neither with libc
+HAL      := $(filter-out %/sim.c %/vhost_user.c %/xen.c,\
+	      $(sort $(wildcard conformance/hal/*.c))) # a fixture and a program each
 SANDBOX  := $(addprefix ports/vhost-user/,sandbox.c test/test_sandbox.c \
 	      test/inject.c)
 INJECT   := $(addprefix ports/vhost-user/test/,inject.c inject_main.c)
@@ -80,6 +83,10 @@ guest     := aarch64-linux-gnu-gcc -Os -ffreestanding -isystem \
 	-ffunction-sections -fdata-sections
 cover     := $(GCC) -O0 --coverage
 cover-sim := $(GCC) -O0 --coverage $(SIMARCH)
+
+# The observer of the HAL tests sits between the lane and its port
+HALWRAP := $(addprefix -Wl$(comma)--wrap=,vblk_lane_init vblk_lane_event \
+	vblk_mem_add vblk_mem_reap vblk_mem_evict vblk_mmio_save)
 
 FLAGS-options.c := -DVERSION='"$(VERSION)"'
 
@@ -151,6 +158,10 @@ build/$(1)/vblk-vhost-user-client: $(call obj,$(1),$(CLIENT))
 
 build/$(1)/vblk-conformance: $(call obj,$(1),$(CORE) $(DEVTESTS) $(CONFORM))
 	$$(call say,LD)$($(1)) -o $$@ $$^ -lpthread
+
+build/$(1)/vblk-hal-conformance-sim: $(call obj,$(1),$(CORE) $(HAL) \
+		$(filter-out %/main.c,$(SIM)) $(DT) conformance/hal/sim.c)
+	$$(call say,LD)$($(1)) $(HALWRAP) -o $$@ $$^ -lfdt -lpthread
 
 build/$(1)/vblk-demo: $(call obj,$(1),$(CORE) $(DEMO) $(COMMON))
 	$$(call say,LD)$($(1)) -o $$@ $$^ -luring -lpthread
@@ -277,6 +288,7 @@ SUITES-vhost-user := vhost-user-cli vhost-user-clients vhost-user-clients-san \
 	vhost-user-sandbox vhost-user-fuzz \
 	vhost-user-install vhost-user-guests
 SUITES-conformance := conformance-sim conformance-sim-san conformance-vhost-user \
+	conformance-hal-sim conformance-hal-sim-san \
 	requirements
 SUITES-xen := xen-build xen-cli xen-testbed-build xen-guests-distro \
 	xen-guests-small xen-guests-driver
@@ -437,6 +449,14 @@ conformance-guest-command: build/conformance-guest $(call DAEMON,release)
 
 conformance-vhost-user: $(call CONFORMANCE,release) $(call DAEMON,release)
 	conformance/test/vhost_user $^
+
+HALTESTS = build/$(1)/vblk-hal-conformance-$(2)
+
+conformance-hal-sim: $(call HALTESTS,sim,sim) $(call HALTESTS,sim-clang,sim)
+	$(call run,$^)
+
+conformance-hal-sim-san: $(call HALTESTS,sim-san,sim)
+	$(call run,$^)
 
 # --- suites of make check-xen ---------------------------------------------------------
 

@@ -11,6 +11,7 @@
 #include "sim.h"
 
 #define GRANULE_MAX 16384u
+#define PULL_NS     100u
 
 /* --- the HAL -------------------------------------------------------------- */
 
@@ -144,6 +145,40 @@ static void hal_save(void *ctx)
 	hal_call();
 }
 
+static void hal_cancel(void *ctx, uint16_t queue, vblk_tag tag)
+{
+	if (!world->k.cancel)
+		return;
+	hal_call();
+	disk_cancel(world, disk_of(ctx), queue, tag);
+	hal_call();
+}
+
+static int hal_events(void *ctx, struct vblk_event *out, size_t max,
+		      uint64_t wait_ns)
+{
+	struct world *w = world;
+	size_t n = 0;
+
+	hal_call();
+	for (unsigned i = 0; i < w->events && n < max;) {
+		if (w->event[i].disk != disk_of(ctx) ||
+		    w->event[i].due > w->now) {
+			i++;
+			continue;
+		}
+		out[n++] = w->event[i].e;
+		w->events--;
+		memmove(&w->event[i], &w->event[i + 1],
+			(w->events - i) * sizeof(w->event[0]));
+	}
+	if (n == 0)
+		w->now += wait_ns;
+	else if (!w->k.no_ev2)
+		bus.stales = 0; /* EV-2 */
+	return (int)n;
+}
+
 static void hal_trace(void *ctx, unsigned id, uint64_t a, uint64_t b)
 {
 	if (world->trace)
@@ -152,8 +187,8 @@ static void hal_trace(void *ctx, unsigned id, uint64_t a, uint64_t b)
 
 static const struct vblk_hal hal_all = {
 	.submit = hal_submit, .signal = hal_signal, .reply = hal_reply,
-	.map = hal_map, .unmap = hal_unmap, .save = hal_save,
-	.trace = hal_trace,
+	.map = hal_map, .unmap = hal_unmap, .cancel = hal_cancel,
+	.save = hal_save, .events = hal_events, .trace = hal_trace,
 };
 
 /* --- the process ---------------------------------------------------------- */
@@ -311,10 +346,29 @@ static bool deliver(struct world *w)
 	return false;
 }
 
+/* EV-1: the lanes wait themselves, a little. */
+static bool pull(struct world *w)
+{
+	bool some = false;
+
+	for (unsigned i = 0; i < w->disks; i++) {
+		int n;
+
+		bus.device = i;
+		n = vblk_lane_step(&w->be[i].lane, PULL_NS);
+		if (n < 0)
+			sim_fail("events is no error", "%s", vblk_strerror(n));
+		some = some || n > 0 || w->be[i].lane.more;
+	}
+	return some;
+}
+
 bool hyper_turn(struct world *w)
 {
 	unsigned start;
 
+	if (w->k.pull)
+		return pull(w);
 	if (!rng_one_in(&w->rng, w->k.simple ? 0 : 3) && deliver(w))
 		return true;
 	start = rng_below(&w->rng, w->disks);

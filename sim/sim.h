@@ -71,6 +71,8 @@ struct knobs {
 	unsigned packed;        /* 0: split, 1: packed, 2: either */
 	uint32_t odd;           /* packed: entries less than a power of two */
 	bool no_log, no_rmb, no_wmb, no_mb, no_flush, no_order, no_ev2;
+	bool cancel;            /* the store lets go of what cancel names */
+	bool pull;              /* the lane pulls its events, oldest first */
 	uint32_t hostile;       /* one bad act in so many requests; 0: never */
 	uint64_t acts;          /* bit per enum act that may happen */
 	uint32_t fail;          /* one store error in so many operations */
@@ -362,6 +364,7 @@ int disk_submit(struct world *w, unsigned disk, const struct vblk_req *req,
 		size_t n);
 bool disk_turn(struct world *w);
 bool disk_waits(const struct world *w);
+void disk_cancel(struct world *w, unsigned disk, uint16_t queue, vblk_tag tag);
 void disk_lose(struct world *w, unsigned disk, bool host);
 
 /* oracle.c */

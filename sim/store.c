@@ -201,6 +201,18 @@ bool disk_waits(const struct world *w)
 	return false;
 }
 
+/* Of what was not begun. It is DONE all the same. */
+void disk_cancel(struct world *w, unsigned disk, uint16_t queue, vblk_tag tag)
+{
+	for (unsigned i = 0; i < SIM_QUEUES * SIM_SLOTS; i++) {
+		struct op *op = &w->disk[disk].op[i];
+
+		if (op->busy && op->moved == 0 && op->req.queue == queue &&
+		    op->req.tag == tag)
+			finish(w, disk, op, false);
+	}
+}
+
 /* --- losses --------------------------------------------------------------- */
 
 /*
