@@ -61,6 +61,8 @@ void req_add(struct ring *r, struct req *q)
 	if (q->status.host)
 		*q->status.host = LIB_POISON;
 	q->id = ring_add(r, p, req_pieces(q, p));
+	if (!r->s->over)
+		r->status[q->id] = q->status.host;
 }
 
 uint8_t req_end(struct ring *r, struct req *q)
@@ -94,6 +96,8 @@ uint8_t req_run_pieces(struct ring *r, struct req *q, const struct piece *p,
 	describe(r, q);
 	*q->status.host = LIB_POISON;
 	q->id = ring_add(r, p, n);
+	if (!r->s->over)
+		r->status[q->id] = q->status.host;
 	ring_go(r);
 	return req_end(r, q);
 }

@@ -64,6 +64,8 @@ struct ring {
 	bool busy[LIB_RING_MAX], done[LIB_RING_MAX];
 	bool taken[LIB_RING_MAX]; /* split: descriptors in use */
 	uint32_t len[LIB_RING_MAX]; /* as the device said */
+	uint8_t *status[LIB_RING_MAX]; /* NULL, or a byte that must have been
+					* written when the chain is used */
 	uint32_t completed;
 };
 

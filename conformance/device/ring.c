@@ -15,6 +15,9 @@ void ring_clear(struct ring *r)
 	memset(r->desc.host, 0, r->desc.bytes);
 	memset(r->driver.host, 0, r->driver.bytes);
 	memset(r->device.host, 0, r->device.bytes);
+	/* a driver clears flags and idx only: elements are the device's */
+	if (!r->packed)
+		memset(r->device.host + 4, LIB_POISON, 8u * r->size);
 	r->next = r->shown = r->seen = r->skip = 0;
 	r->wrap = r->seen_wrap = true;
 	r->any_pending = false;
@@ -46,6 +49,7 @@ uint16_t ring_add(struct ring *r, const struct piece *p, uint32_t n)
 			r->room[id] += p[i].len;
 	r->busy[id] = true;
 	r->done[id] = false;
+	r->status[id] = NULL;
 	r->count[id] = (uint16_t)n;
 	r->fifo[(uint16_t)(r->fifo_first + r->in_flight) % LIB_RING_MAX] = id;
 	r->free = (uint16_t)(r->free - n);
@@ -140,6 +144,9 @@ bool ring_wants(struct ring *r)
 
 static void finish(struct ring *r, uint16_t id, uint32_t len)
 {
+	expect(r->s, !r->status[id] || *r->status[id] != LIB_POISON,
+	       "queue %u: id %u was used, but its status byte was not written",
+	       r->queue, id);
 	r->busy[id] = false;
 	r->done[id] = true;
 	r->len[id] = len;

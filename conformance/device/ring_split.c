@@ -115,6 +115,10 @@ bool split_used(struct ring *r)
 {
 	uint16_t ahead = (uint16_t)(raw_used_idx(r) - r->seen);
 
+	/* whenever it is looked at, 2.7.10 */
+	expect(r->s, raw_used_flags(r) <= (r->event_idx ? 0u : 1u),
+	       "queue %u: used flags are %u%s", r->queue, raw_used_flags(r),
+	       r->event_idx ? ", and EVENT_IDX was negotiated" : "");
 	if (ahead > r->in_flight) {
 		fail(r->s,
 		     "queue %u: the used index is %u, %u ahead, with %u chains "

@@ -110,8 +110,9 @@ void options_parse(int argc, char **argv)
 		case 'p': set_policy(optarg); break;
 		case 'w': option.wait_ms = number(optarg, "wait", 60000); break;
 		case 'o':
-			if (option.onlys == 64)
-				refuse("--only more than 64 times");
+			if (option.onlys == OPTIONS_ONLY)
+				refuse("--only more than %u times",
+				       OPTIONS_ONLY);
 			option.only[option.onlys++] = optarg;
 			break;
 		case 'c':

@@ -7,7 +7,7 @@
 
 #include "dut.h"
 
-#define OPTIONS_ONLY 64u
+#define OPTIONS_ONLY 256u
 
 struct options {
 	bool sim, list, verbose;
