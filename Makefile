@@ -289,6 +289,7 @@ SUITES-vhost-user := vhost-user-cli vhost-user-clients vhost-user-clients-san \
 	vhost-user-install vhost-user-guests
 SUITES-conformance := conformance-sim conformance-sim-san conformance-vhost-user \
 	conformance-hal-sim conformance-hal-sim-san \
+	conformance-cli conformance-foreign conformance-mutants \
 	requirements
 SUITES-xen := xen-build xen-cli xen-testbed-build xen-guests-distro \
 	xen-guests-small xen-guests-driver
@@ -457,6 +458,14 @@ conformance-hal-sim: $(call HALTESTS,sim,sim) $(call HALTESTS,sim-clang,sim)
 
 conformance-hal-sim-san: $(call HALTESTS,sim-san,sim)
 	$(call run,$^)
+conformance-cli: $(call CONFORMANCE,release)
+	conformance/test/cli $<
+
+conformance-foreign: $(call CONFORMANCE,release)
+	conformance/test/foreign $<
+
+conformance-mutants:
+	conformance/mutants/run
 
 # --- suites of make check-xen ---------------------------------------------------------
 

@@ -112,10 +112,17 @@ static void may_unmap(struct suite *s)
 	expect(s, v <= 1, "write_zeroes_may_unmap is %u", v);
 }
 
+/* Also after a driver that had set it to 1. */
 static void writeback_0(struct suite *s)
 {
-	uint8_t v;
+	uint8_t v = 1;
 
+	if (s->offered & BLK_F_FLUSH) {
+		negotiate(s, BLK_F_CONFIG_WCE | BLK_F_FLUSH, BLK_F_CONFIG_WCE);
+		driver_ok(s);
+		set_config(s, 32, &v, 1);
+		reset(s);
+	}
 	negotiate(s, BLK_F_CONFIG_WCE, BLK_F_CONFIG_WCE);
 	config(s, 32, &v, 1);
 	expect(s, v == 0,
@@ -220,7 +227,7 @@ static void generation_changes(struct suite *s)
 }
 
 const struct suite_test tests_config[] = {
-	{ "config.before_features_ok", "CORE-D010 GENERALINIT-G006",
+	{ "config.before_features_ok", "CORE-D010 GENERALINIT-G006 BLK-G004",
 	  "every field can be read before FEATURES_OK", SUITE_MUST, 0, 0, 0,
 	  before_features_ok },
 	{ "config.padding", "BLK-D003", "unused0 and unused1 are 0",

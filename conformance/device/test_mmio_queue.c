@@ -145,7 +145,7 @@ static void sizes(struct suite *s)
 
 static void alignment(struct suite *s)
 {
-	static const uint32_t of[] = { 16, 2, 4 };
+	const uint32_t of[] = { 16, s->packed ? 4 : 2, 4 };
 	struct ring *r;
 
 	negotiate(s, ALL_FEATURES, 0);
@@ -222,9 +222,10 @@ const struct suite_test tests_mmio_queue[] = {
 	{ "mmio.sizes", "MMIO-G009 POL-REG-SIZE",
 	  "a queue of a size that cannot be is not ready", SUITE_POLICY,
 	  DUT_REGS, 0, SUITE_SPLIT | SUITE_PACKED, sizes },
-	{ "mmio.alignment", "SPLITRING-G001 POL-REG-SIZE",
+	{ "mmio.alignment", "SPLITRING-G001 PACKEDRING-G001 "
+	  "POL-REG-SIZE",
 	  "a queue that is not aligned is not ready", SUITE_POLICY, DUT_REGS,
-	  0, SUITE_SPLIT, alignment },
+	  0, SUITE_SPLIT | SUITE_PACKED, alignment },
 	{ "mmio.changed_while_ready", "MMIO-G010",
 	  "the areas of a live queue do not change", SUITE_POLICY, DUT_REGS, 0,
 	  SUITE_SPLIT | SUITE_PACKED, changed_while_ready },

@@ -246,6 +246,25 @@ static void used_ring_overwritten(struct suite *s)
 	expect(s, req_end(r, &q) == BLK_S_OK, "the read fails");
 }
 
+/* A driver that did not clear the used ring's flags before. */
+static void used_flags_not_cleared(struct suite *s)
+{
+	struct ring *r;
+
+	negotiate(s, ALL_FEATURES, 0);
+	r = add_ring(s, 0, 16);
+	if (s->over)
+		return;
+	*(uint16_t *)(void *)r->device.host = 0xffff;
+	driver_ok(s);
+	ring_notify(r);
+	settle(s);
+	expect(s, raw_used_flags(r) == 0,
+	       "flags of a used ring that were 65535 at its start are %u",
+	       raw_used_flags(r));
+	alive(r, "a used ring whose flags were not cleared");
+}
+
 const struct suite_test tests_split_notify[] = {
 	{ "split.used_event_ignored", "SPLITRING-D005 SPLITRING-D007",
 	  "without EVENT_IDX used_event means nothing", SUITE_MUST, 0, 0,
@@ -284,6 +303,9 @@ const struct suite_test tests_split_notify[] = {
 	{ "split.spurious", "SPLITRING-D018 PACKEDRING-G005",
 	  "notifications of nothing harm nobody", SUITE_MUST, 0, 0,
 	  SUITE_SPLIT | SUITE_PACKED, spurious },
+	{ "split.used_flags_not_cleared", "SPLITRING-G016",
+	  "the device sets the used flags when it begins", SUITE_POLICY, 0, 0,
+	  SUITE_SPLIT, used_flags_not_cleared },
 	{ "split.used_ring_overwritten", "POL-RING-USED",
 	  "the device does not read its used index back", SUITE_POLICY, 0, 0,
 	  SUITE_SPLIT, used_ring_overwritten },

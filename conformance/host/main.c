@@ -54,6 +54,41 @@ static char *kept_log(void)
 	return text;
 }
 
+/* --- a device in this process that does not return ------------------------ */
+
+#define TEST_SECONDS 60u        /* the longest takes one or two */
+
+static struct {
+	const char *test, *configuration;
+} running;
+
+/* Nothing can be undone: say which, and end. Only write() is safe here. */
+static void too_long(int signal_number)
+{
+	static const char *const part[] = {
+		"\nBail out! ", NULL, " on \"", NULL,
+		"\": waited 60 s for the device in this process to return\n"
+	};
+
+	(void)signal_number;
+	for (unsigned i = 0; i < 5; i++) {
+		const char *t = i == 1	 ? running.test
+				: i == 3 ? running.configuration
+					 : part[i];
+
+		if (write(STDOUT_FILENO, t, strlen(t)) < 0)
+			break;
+	}
+	_exit(EXIT_FAILED);
+}
+
+static void watch(const char *test, const char *configuration)
+{
+	running.test = test;
+	running.configuration = configuration;
+	(void)alarm(TEST_SECONDS);
+}
+
 /* --- running -------------------------------------------------------------- */
 
 static double now_s(void)
@@ -87,7 +122,9 @@ static void run_one(struct suite *s, struct dut *d, struct run *u,
 
 	progress(u, configuration, i);
 	logged.n = 0;
+	watch(u->record[i].test->name, u->configuration[configuration]);
 	suite_run(s, d, u->record[i].test, &o->result);
+	(void)alarm(0);
 	o->ms = 1e3 * (now_s() - began);
 	o->ran = true;
 	if (o->result.verdict == SUITE_FAIL)
@@ -202,6 +239,7 @@ int main(int argc, char **argv)
 
 	options_parse(argc, argv);
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGALRM, too_long);
 	if (option.list) {
 		report_list(stdout);
 		return 0;
