@@ -21,6 +21,7 @@
 #define PAGE           4096u
 #define WINDOW         (UINT64_C(1) << LOG_SHIFT)
 #define NO_WINDOW      (UINT64_C(1) << 63)
+#define PACKED_FRESH   0x80008000u /* base: both at 0, in the first lap */
 
 /* --- features ------------------------------------------------------------- */
 
@@ -311,6 +312,7 @@ static bool ring_start(struct disk *d, uint16_t q)
 	struct vblk_queue_pos from = { .avail = (uint16_t)r->base,
 				       .used = (uint16_t)(r->base >> 16),
 				       .used_from_ring = !disk_packed(d) };
+	const struct vblk_queue_pos *begin;
 	struct vblk_queue_addr addr;
 
 	if (!ring_addr(d, r, &addr)) {
@@ -319,8 +321,12 @@ static bool ring_start(struct disk *d, uint16_t q)
 			   "larger than --queue-size");
 		return false;
 	}
-	if (vblk_queue_start(d->dev, q, &addr, r->has_pos ? &r->pos : &from,
-			     log_of(d, q)) == VBLK_OK) {
+	/* a packed ring at its beginning has no life behind it */
+	begin = r->has_pos				    ? &r->pos
+		: disk_packed(d) && r->base == PACKED_FRESH ? NULL
+							    : &from;
+	if (vblk_queue_start(d->dev, q, &addr, begin, log_of(d, q)) ==
+	    VBLK_OK) {
 		tell_unlogged(d, q);
 		return true;
 	}

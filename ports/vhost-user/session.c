@@ -202,7 +202,9 @@ static enum outcome set_vring_num(struct session *s, struct message *m,
 
 	if (!r)
 		return REFUSED;
-	if (n == 0 || n > s->disk->config.queue_size || (n & (n - 1u))) {
+	/* packed rings may have any size, 2.8 */
+	if (n == 0 || n > s->disk->config.queue_size ||
+	    ((n & (n - 1u)) && !disk_packed(s->disk))) {
 		*why = "its size is not a power of two up to --queue-size";
 		return REFUSED;
 	}
