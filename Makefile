@@ -48,7 +48,7 @@ CONFORM  := $(sort $(wildcard conformance/host/*.c)) \
 	      $(addprefix conformance/,front.c front_calls.c memory.c)
 GUESTIMG := $(sort $(wildcard conformance/guest/*.c conformance/guest/*.S \
 	      conformance/device/*.c)) # bare metal: neither with libc
-HAL      := $(filter-out %/sim.c %/vhost_user.c %/xen.c,\
+HAL      := $(filter-out %/sim.c %/vhost_user.c %/xen.c %/slow_disk.c %/vhost_export.c,\
 	      $(sort $(wildcard conformance/hal/*.c))) # a fixture and a program each
 SANDBOX  := $(addprefix ports/vhost-user/,sandbox.c test/test_sandbox.c \
 	      test/inject.c)
@@ -87,6 +87,7 @@ cover-sim := $(GCC) -O0 --coverage $(SIMARCH)
 # The observer of the HAL tests sits between the lane and its port
 HALWRAP := $(addprefix -Wl$(comma)--wrap=,vblk_lane_init vblk_lane_event \
 	vblk_mem_add vblk_mem_reap vblk_mem_evict vblk_mmio_save)
+DISKWRAP := $(addprefix -Wl$(comma)--wrap=,pread preadv2 pwrite pwritev2 fdatasync)
 
 FLAGS-options.c := -DVERSION='"$(VERSION)"'
 
@@ -162,6 +163,17 @@ build/$(1)/vblk-conformance: $(call obj,$(1),$(CORE) $(DEVTESTS) $(CONFORM))
 build/$(1)/vblk-hal-conformance-sim: $(call obj,$(1),$(CORE) $(HAL) \
 		$(filter-out %/main.c,$(SIM)) $(DT) conformance/hal/sim.c)
 	$$(call say,LD)$($(1)) $(HALWRAP) -o $$@ $$^ -lfdt -lpthread
+
+build/$(1)/vblk-hal-conformance-vhost-user: $(call obj,$(1),$(CORE) $(HAL) \
+		$(filter-out %/main.c,$(VHOSTUSER)) $(COMMON) \
+		$(addprefix conformance/,front.c front_calls.c memory.c) \
+		$(addprefix conformance/hal/,vhost_user.c vhost_export.c slow_disk.c))
+	$$(call say,LD)$($(1)) $(HALWRAP) $(DISKWRAP) -o $$@ $$^ -luring -lseccomp \
+		-lpthread
+
+build/$(1)/vblk-hal-conformance-template: $(call obj,$(1),$(CORE) $(HAL) \
+		ports/template/fixture.c)
+	$$(call say,LD)$($(1)) $(HALWRAP) -o $$@ $$^
 
 build/$(1)/vblk-demo: $(call obj,$(1),$(CORE) $(DEMO) $(COMMON))
 	$$(call say,LD)$($(1)) -o $$@ $$^ -luring -lpthread
@@ -288,7 +300,8 @@ SUITES-vhost-user := vhost-user-cli vhost-user-clients vhost-user-clients-san \
 	vhost-user-sandbox vhost-user-fuzz \
 	vhost-user-install vhost-user-guests
 SUITES-conformance := conformance-sim conformance-sim-san conformance-vhost-user \
-	conformance-hal-sim conformance-hal-sim-san \
+	conformance-hal-sim conformance-hal-sim-san conformance-hal-vhost-user \
+	conformance-hal-template \
 	conformance-cli conformance-foreign conformance-mutants \
 	requirements
 SUITES-xen := xen-build xen-cli xen-testbed-build xen-guests-distro \
@@ -458,6 +471,13 @@ conformance-hal-sim: $(call HALTESTS,sim,sim) $(call HALTESTS,sim-clang,sim)
 
 conformance-hal-sim-san: $(call HALTESTS,sim-san,sim)
 	$(call run,$^)
+
+conformance-hal-vhost-user: $(call HALTESTS,release,vhost-user)
+	$(call run,$^)
+
+conformance-hal-template: $(call HALTESTS,release,template)
+	conformance/hal/test_template $<
+
 conformance-cli: $(call CONFORMANCE,release)
 	conformance/test/cli $<
 

@@ -34,7 +34,8 @@
  *                 CPU still waits. Answers the same until the next start. May
  *                 be called inside a HAL function. Does nothing else.
  *   guest_queue   Only where there is no register file: the transport's way to
- *                 start queue with this ring (a->size 0: to stop all queues).
+ *                 start queue with this ring, after reset, in the order of
+ *                 their numbers. flush: the driver accepts FLUSH.
  *   guest_kick    Notifies queue by a way that is not a register. NULL: there
  *                 is none, the tests write QueueNotify.
  *   guest_signals How often the guest was told, since reset, and whether the
@@ -161,7 +162,7 @@ struct fixture {
 	int (*guest_access_poll)(struct fixture *f, unsigned cpu,
 				 uint64_t *value);
 	int (*guest_queue)(struct fixture *f, uint16_t queue,
-			   const struct vblk_queue_addr *a);
+			   const struct vblk_queue_addr *a, bool flush);
 	int (*guest_kick)(struct fixture *f, uint16_t queue);
 	int (*guest_signals)(struct fixture *f, struct fixture_signals *out);
 	int (*store_fault)(struct fixture *f, enum fixture_fault what,

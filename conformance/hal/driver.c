@@ -154,7 +154,9 @@ void t_bring_up(struct t *t, unsigned queues, unsigned drive)
 		else if (!t->f->guest_queue)
 			t_missing(t, "guest_queue");
 		else
-			t_did(t, t->f->guest_queue(t->f, (uint16_t)q, &a),
+			t_did(t,
+			      t->f->guest_queue(t->f, (uint16_t)q, &a,
+						drive & DRIVE_FLUSH),
 			      "guest_queue");
 		r->slots = (uint16_t)(r->size / CHAIN < SLOTS ? r->size / CHAIN
 							      : SLOTS);

@@ -32,6 +32,7 @@ enum watch_kind {
 	WATCH_REPLY,            /* a: offset, b: value; op: write */
 	WATCH_MAP,              /* a: gpa, b: len; op: 0, or minus the error */
 	WATCH_UNMAP,            /* a: gpa, b: len */
+	WATCH_GONE,             /* the core gave it back: a: gpa, b: len */
 	WATCH_CANCEL,           /* queue, tag */
 	WATCH_SAVE,
 	WATCH_ACCESS,           /* a: offset, b: value; op: write */

@@ -442,6 +442,8 @@ void watch_mapped(const struct vblk_region *r)
 
 void watch_unmapped(const struct vblk_region *r)
 {
+	watch_note((struct watch_entry){
+		.kind = WATCH_GONE, .a = r->gpa, .b = r->len });
 	watch_lock();
 	for (size_t i = 0; i < w->regions; i++) {
 		if (w->region[i].gpa != r->gpa)
