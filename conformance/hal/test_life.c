@@ -217,6 +217,12 @@ static bool store_empty(struct t *t)
 	return watch_in_flight() == 0;
 }
 
+static bool four_are_out(struct t *t)
+{
+	(void)t_take(t, 0);
+	return t_out(t) <= 4;
+}
+
 static unsigned hal_calls(size_t from)
 {
 	return watch_sum(from, WATCH_SUBMIT) + watch_sum(from, WATCH_SIGNAL) +
@@ -249,6 +255,8 @@ static void silence_after_stop(struct t *t)
 	t_settle(t);
 	t_fault(t, FIXTURE_HOLD, 0);
 	t_await(t, store_empty, "that what is in flight is finished");
+	t_await(t, four_are_out, "that the driver hears of what was finished");
+	t_settle(t);
 	t_settle(t);
 	(void)t_take(t, 0);
 	t_check(t, t_out(t) == 4,

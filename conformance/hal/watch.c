@@ -41,10 +41,21 @@ void watch_break(const char *clause, const char *format, ...)
 
 void watch_note(struct watch_entry e)
 {
+	const struct watch_entry *last;
+	bool again, full;
+
 	watch_lock();
-	if (w->entries < WATCH_ENTRIES)
+	last = w->entries > 0 ? &w->entry[w->entries - 1u] : NULL;
+	/* a full store that is asked again and again */
+	again = last && e.kind == WATCH_SUBMIT && last->kind == WATCH_SUBMIT &&
+		e.b == 0 && last->b == 0;
+	full = w->entries == WATCH_ENTRIES;
+	if (!again && !full)
 		w->entry[w->entries++] = e;
 	watch_unlock();
+	if (full)
+		watch_break("watch", "the back end makes more than %u calls",
+			    WATCH_ENTRIES);
 }
 
 void watch_die_if(enum watch_death where)
