@@ -78,8 +78,9 @@ int lane_submit(void *ctx, const struct vblk_req *req, size_t n)
 
 	for (size_t i = 0; i < n; i++)
 		*started(l, req[i].queue, req[i].tag) = now;
-	l->submitted = true;
 	taken = store_submit(l->store, req, n);
+	/* a full store says itself when to ask again */
+	l->submitted = l->submitted || taken > 0;
 	l->in_flight += (unsigned)taken;
 	return taken;
 }
