@@ -301,7 +301,7 @@ SUITES-vhost-user := vhost-user-cli vhost-user-clients vhost-user-clients-san \
 	vhost-user-install vhost-user-guests
 SUITES-conformance := conformance-sim conformance-sim-san conformance-vhost-user \
 	conformance-hal-sim conformance-hal-sim-san conformance-hal-vhost-user \
-	conformance-hal-template \
+	conformance-hal-template conformance-hal-mutants \
 	conformance-cli conformance-foreign conformance-mutants \
 	requirements
 SUITES-xen := xen-build xen-cli xen-testbed-build xen-guests-distro \
@@ -477,6 +477,10 @@ conformance-hal-vhost-user: $(call HALTESTS,release,vhost-user)
 
 conformance-hal-template: $(call HALTESTS,release,template)
 	conformance/hal/test_template $<
+
+# Each defect of a port, seeded, fails the test of its clause
+conformance-hal-mutants:
+	conformance/mutants/run_hal
 
 conformance-cli: $(call CONFORMANCE,release)
 	conformance/test/cli $<

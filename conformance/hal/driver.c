@@ -252,6 +252,7 @@ static void make_available(struct t *t, struct ring *r, uint16_t head)
 unsigned t_queue_at(struct t *t, unsigned queue, uint32_t type, uint32_t sector,
 		    uint32_t sectors, uint64_t data)
 {
+	static uint32_t stamp; /* of no earlier test's: the disk keeps those */
 	struct ring *r = &t->ring[queue];
 	unsigned slot = 0;
 
@@ -265,7 +266,7 @@ unsigned t_queue_at(struct t *t, unsigned queue, uint32_t type, uint32_t sector,
 				       .sectors = sectors,
 				       .data = data ? data
 						    : t_data(t, queue, slot),
-				       .stamp = ++t->stamp };
+				       .stamp = ++stamp };
 	fill(t, &r->slot[slot]);
 	chain(t, queue, slot);
 	make_available(t, r, (uint16_t)(slot * CHAIN));

@@ -48,7 +48,6 @@ struct t {
 	unsigned queues;        /* that run */
 	uint64_t completions;
 	uint64_t features;
-	uint32_t stamp;         /* last given out */
 	/* 0: unknown; what each sector holds */
 	uint32_t holds[STAMPS];
 
