@@ -126,16 +126,24 @@ static void make_durable(struct disk *d, uint32_t s)
 	d->done_seq[s] = 0;
 }
 
+/* What it wrote is in the cache: the next FLUSH is for that, too. */
+static void happened(struct disk *d, const struct op *op)
+{
+	uint32_t first = (uint32_t)op->req.sector;
+
+	d->seq++;
+	for (uint32_t i = 0; op->req.op != VBLK_OP_READ && i < op->moved; i++)
+		if (d->done_seq[first + i] == 0)
+			d->done_seq[first + i] = d->seq;
+}
+
 static void finish(struct world *w, unsigned disk, struct op *op, bool ok)
 {
 	struct disk *d = &w->disk[disk];
 	uint32_t first = (uint32_t)op->req.sector;
 	struct vblk_event e = { .kind = VBLK_EV_DONE };
 
-	d->seq++;
-	for (uint32_t i = 0; op->req.op != VBLK_OP_READ && i < op->moved; i++)
-		if (d->done_seq[first + i] == 0)
-			d->done_seq[first + i] = d->seq;
+	happened(d, op);
 	if (ok && op->req.flags & VBLK_REQ_FUA)
 		for (uint32_t i = 0; i < op->moved; i++)
 			make_durable(d, first + i);
@@ -233,6 +241,7 @@ void disk_lose(struct world *w, unsigned disk, bool host)
 		       op->req.op != VBLK_OP_FLUSH && op->moved < count &&
 		       !rng_one_in(&w->rng, 6))
 			one_sector(w, disk, op);
+		happened(d, op);
 		op->busy = false;
 	}
 	d->in_flight = 0;
