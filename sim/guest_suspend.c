@@ -57,6 +57,12 @@ static void is_suspended(struct world *w, struct driver *d, uint64_t v)
 	d->step = SLEEP;
 }
 
+static bool may_die(const struct world *w)
+{
+	return w->k.kill || w->k.kill_fence || w->k.kill_hal || w->k.kill_log ||
+	       w->k.kill_access;
+}
+
 static void wake(struct world *w, unsigned cpu, struct driver *d)
 {
 	if (d->polls > 0) {
@@ -68,7 +74,14 @@ static void wake(struct world *w, unsigned cpu, struct driver *d)
 		guest_restart(d);
 		return;
 	}
-	guest_access(w, cpu, d->disk, true, STATUS, 4, RUNS);
+	/*
+	 * With SUSPEND still in it, it is also the request to suspend: if the
+	 * back end dies, it may not come twice (spec/hal.md, SAV-3).
+	 */
+	guest_access(w, cpu, d->disk, true, STATUS, 4,
+		     RUNS | (rng_one_in(&w->rng, 2) && !may_die(w)
+				     ? VBLK_STATUS_SUSPEND
+				     : 0u));
 	d->step = READ_AGAIN;
 }
 

@@ -248,6 +248,21 @@ static void map_all(struct world *w, unsigned disk)
 	}
 }
 
+/* SAV-3: before the new life goes on where the old one ended. */
+static void answer_waiting(struct world *w, unsigned disk)
+{
+	bus.device = disk;
+	for (unsigned c = 0; c < w->cpus; c++) {
+		struct vblk_event e = { .kind = VBLK_EV_ACCESS };
+
+		if (!w->cpu[c].waiting || w->access_disk[c] != disk)
+			continue;
+		e.u.access = w->access[c];
+		must(vblk_lane_event(&w->be[disk].lane, &e),
+		     "an access is taken in again");
+	}
+}
+
 static void boot(struct world *w, unsigned disk)
 {
 	struct backend *b = &w->be[disk];
@@ -265,11 +280,14 @@ static void boot(struct world *w, unsigned disk)
 			    b),
 	     "a lane is made");
 	b->drain = true;
-	if (k->valid == 0)
+	if (k->valid == 0) {
+		answer_waiting(w, disk);
 		return;
+	}
 	must(vblk_mmio_load(&b->mmio, k->blob[k->valid - 1u],
 			    (size_t)k->len[k->valid - 1u]),
 	     "the control state is taken up again");
+	answer_waiting(w, disk);
 	vblk_lane_resume(&b->lane);
 }
 
@@ -488,15 +506,6 @@ void hyper_kill(struct world *w)
 		disk_lose(w, i, false);
 	for (unsigned i = 0; i < w->disks; i++)
 		boot(w, i);
-	/* SAV-3 */
-	for (unsigned c = 0; c < w->cpus; c++) {
-		struct vblk_event e = { .kind = VBLK_EV_ACCESS };
-
-		if (!w->cpu[c].waiting)
-			continue;
-		e.u.access = w->access[c];
-		hyper_push(w, w->access_disk[c], &e, 0);
-	}
 }
 
 /* The whole host dies: only what the stores made durable is left. */

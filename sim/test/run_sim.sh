@@ -29,15 +29,29 @@ must_fail() {
 	verdict $? "$name"
 }
 
-must_fail sim__read_fence_is_needed '' --profile bursty --runs 100 --no-rmb 1
-must_fail sim__write_fence_is_needed '' --profile bursty --runs 100 --no-wmb 1
-must_fail sim__full_fence_is_needed 'never lost' \
-	--profile bursty --runs 100 --no-mb 1
+# fences RING PACKED: each is needed; the full one by either way of suppressing
+fences() {
+	must_fail "sim__read_fence_is_needed_$1" '' \
+		--profile bursty --runs 100 --packed "$2" --no-rmb 1
+	must_fail "sim__write_fence_is_needed_$1" '' \
+		--profile bursty --runs 100 --packed "$2" --no-wmb 1
+	for event in 0 1; do
+		must_fail "sim__full_fence_is_needed_$1_event_idx_$event" \
+			'never lost' --profile bursty --runs 100 \
+			--packed "$2" --event-idx $event --no-mb 1
+	done
+}
+
+fences split 0
+fences packed 1
 must_fail hal_SIG_1_ACC_2__stores_come_before 'disk' \
 	--profile revoke --runs 2000 --no-order 1
 must_fail hal_EV_2__driver_stores_come_before 'reset' \
 	--profile reset --runs 200 --no-ev2 1
-must_fail sim__kill_without_log_loses_heads '' --kill-every --no-log 1
+must_fail sim__kill_without_log_loses_heads '' \
+	--kill-every --no-log 1 --packed 0
+must_fail sim__kill_without_log_loses_buffers '' \
+	--kill-every --no-log 1 --packed 1
 must_fail sim__store_that_does_not_flush 'flushed' \
 	--profile crash --runs 100 --no-flush 1
 
@@ -108,8 +122,8 @@ verdict $? binding__sim_grants_are_given_back
 
 # the cap is 96; every other seed would have chosen one of at most 40
 for seed in 1 2 3 4 5 6 7 8; do
-	"$sim" --profile bursty --steps 20000 --seed "$seed" --device-tree \
-		"$trees/demand.dtb"
+	"$sim" --profile bursty --steps 20000 --seed "$seed" --packed 0 \
+		--suspend 0 --device-tree "$trees/demand.dtb"
 done >"$out/log" &&
 	awk '/mapped at most/ { n++; bad += $NF <= 40 || $NF > 96 }
 	     END { exit !(n == 8 && bad == 0) }' "$out/log"
@@ -150,26 +164,59 @@ replay=$(sed -n 's/^  replay    vblk-sim //p' "$out/first")
 	grep -q 'device-tree.*grants.dtb' "$out/log"
 verdict $? binding__sim_replay_names_the_tree
 
-"$sim" --kill-every >"$out/log" 2>&1 && grep -q 'all heads completed once' \
-	"$out/log"
-verdict $? sim__killed_at_every_hal_call
+# killed NAME ARGUMENT...: at every HAL call, at every fence of the logs
+killed() {
+	name=$1
+	shift
+	"$sim" --kill-every "$@" >"$out/log" 2>&1 &&
+		[ "$(grep -c 'all heads completed once' "$out/log")" -eq 2 ]
+	verdict $? "$name"
+	sed -n 's/^killed/# killed/p' "$out/log"
+}
 
-"$sim" --kill-every --profile reset --seed 5 --requests 120 \
-	>"$out/log" 2>&1 && grep -q 'all heads completed once' "$out/log"
-verdict $? sim__killed_at_every_hal_call_between_resets
+killed sim__killed_at_every_hal_call --packed 0
+killed sim__killed_at_every_hal_call_packed --packed 1 --requests 500
+killed sim__killed_at_every_hal_call_in_order \
+	--packed 1 --in-order 1 --requests 200
+killed sim__killed_at_every_hal_call_between_resets \
+	--profile reset --seed 5 --requests 120 --packed 0
+killed sim__killed_at_every_hal_call_between_resets_packed \
+	--profile reset --seed 5 --requests 120 --packed 1
+killed sim__killed_at_every_hal_call_between_suspensions \
+	--profile demand --suspend 40 --requests 120 --packed 1
 
 status=0
 for i in $(seq 1 150); do
-	"$sim" --profile demand --seed "$i" --kill-access $((i * 61)) \
-		>"$out/log" 2>&1 || { status=1; break; }
+	"$sim" --profile demand --seed "$i" --packed $((i % 2)) \
+		--kill-access $((i * 61)) >"$out/log" 2>&1 ||
+		{ status=1; break; }
 done
 verdict $status sim__killed_between_two_accesses
 
-"$san" --profile hostile --steps 1000000 >"$out/log" 2>&1 &&
-	awk '/of them OK/ { ok = $4 + 0 >= 30.0 }
-	     /act:/ { acts++; if ($NF == 0) zero++ }
-	     END { exit !(ok && acts == 27 && zero == 0) }' "$out/log"
-verdict $? sim__hostile_guest_one_million_steps
-sed -n '/hostile driver/,$s/^/# /p' "$out/log"
+# Each happens, and often enough that what is checked then is worth something.
+"$sim" --profile smooth --steps 80000 --suspend 100 --change 100 --in-order 1 \
+	--packed 2 --odd 3 --queue-size 16 >"$out/log" 2>&1 &&
+	awk '/suspensions/ { some += $NF > 50 }
+	     /changes of conf/ { some += $NF > 50 }
+	     /^  requests/ { some += $NF > 500 }
+	     END { exit some != 3 }' "$out/log"
+verdict $? sim__suspended_and_told_of_changes
+
+# hostile NAME ACTS ARGUMENT...: a million steps, each act, and good requests
+hostile() {
+	name=$1 acts=$2
+	shift 2
+	"$san" --profile hostile --steps 1000000 "$@" >"$out/log" 2>&1 &&
+		awk -v want="$acts" '
+			/of them OK/ { ok = $4 + 0 >= 30.0 }
+			/act:/ { acts++; if ($NF == 0) zero++ }
+			END { exit !(ok && acts == want && zero == 0) }' \
+			"$out/log"
+	verdict $? "$name"
+	sed -n '/hostile driver/,$s/^/# /p' "$out/log"
+}
+
+hostile sim__hostile_guest_one_million_steps 28 --packed 0
+hostile sim__hostile_guest_one_million_steps_packed 31 --packed 1
 
 echo "1..$n"
