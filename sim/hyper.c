@@ -255,7 +255,9 @@ static void answer_waiting(struct world *w, unsigned disk)
 	for (unsigned c = 0; c < w->cpus; c++) {
 		struct vblk_event e = { .kind = VBLK_EV_ACCESS };
 
-		if (!w->cpu[c].waiting || w->access_disk[c] != disk)
+		if (!w->cpu[c].waiting)
+			continue;
+		if (w->access_disk[c] != disk)
 			continue;
 		e.u.access = w->access[c];
 		must(vblk_lane_event(&w->be[disk].lane, &e),

@@ -186,7 +186,7 @@ struct driver_queue {
 	uint16_t kicked;        /* likewise: looked whether to kick */
 	uint16_t id;            /* packed: last one given */
 	uint16_t by_head[SIM_QSIZE];    /* request, or 0xffff */
-	struct { uint16_t at, flags; } show[SIM_DEPTH]; /* packed: to be shown */
+	struct { uint16_t at, flags; } show[SIM_DEPTH]; /* packed, not shown */
 	unsigned shows, shown;
 	unsigned built;                 /* chains, not shown */
 	uint32_t made, done;            /* chains so far */
