@@ -163,7 +163,7 @@ void vblk_resize(struct vblk *dev, uint64_t capacity)
 	dev->cfg.capacity = capacity;
 	/* what was judged by the old size and waits for memory is read again */
 	for (uint16_t i = 0; i < dev->cfg.num_queues; i++)
-		vblk_unfetch(dev, &dev->queue[i]);
+		vblk_unfetch(&dev->queue[i]);
 }
 
 const struct vblk_config *vblk_configuration(const struct vblk *dev)

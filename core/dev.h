@@ -141,7 +141,11 @@ struct queue {
 	uint16_t first, last;   /* IN_ORDER: slots not given back, as taken */
 	uint16_t hint;          /* region of the last hit */
 
+	/* read by other threads */
+	uint32_t faulted;       /* 1: NEEDS_RESET; this lane writes it */
+
 	/* fixed by vblk_init */
+	struct vblk *dev;
 	struct slot *slot;
 	uint32_t *refs;         /* [cfg.regions] uses by this queue */
 	uint8_t  *taken;        /* bit head: consumed and not given back */
@@ -151,10 +155,6 @@ struct queue {
 	struct area area[AREAS];
 	struct vblk_range miss; /* being walked; len 0: all is there */
 	uint64_t replay_after;  /* log counter of the last head replayed */
-
-	/* read by other threads */
-	uint32_t faulted;       /* 1: NEEDS_RESET; this lane writes it */
-
 	struct vblk_stats stats;
 };
 
@@ -173,14 +173,14 @@ struct vblk {
 };
 
 /* mem.c */
-struct mem *vblk_mem_search(struct vblk *dev, struct queue *q, vblk_gpa gpa);
-int vblk_mem_snapshot(struct vblk *dev, struct queue *q, vblk_gpa gpa,
+struct mem *vblk_mem_search(struct queue *q, vblk_gpa gpa);
+int vblk_mem_snapshot(struct queue *q, vblk_gpa gpa,
 		      uint32_t len, void *dst);
-int vblk_mem_translate(struct vblk *dev, struct queue *q, struct slot *s);
-int vblk_mem_status(struct vblk *dev, struct queue *q, struct slot *s);
+int vblk_mem_translate(struct queue *q, struct slot *s);
+int vblk_mem_status(struct queue *q, struct slot *s);
 void vblk_mem_dirty(const struct mem *m, const uint8_t *host, uint64_t len);
-int vblk_mem_attach(struct vblk *dev, struct queue *q);
-void vblk_mem_detach(struct vblk *dev, struct queue *q);
+int vblk_mem_attach(struct queue *q);
+void vblk_mem_detach(struct queue *q);
 
 /* inflight.c: either ring's */
 bool vblk_log_fresh(const struct vblk_inflight *log);
@@ -192,36 +192,36 @@ void vblk_log_taken(struct queue *q, uint16_t entry);
 void vblk_log_begin(struct queue *q, uint16_t used);
 void vblk_log_used(struct vblk_inflight *log, uint16_t head);
 void vblk_log_published(struct queue *q, uint16_t from, uint16_t used);
-int vblk_log_recover(struct vblk *dev, struct queue *q, uint16_t used);
+int vblk_log_recover(struct queue *q, uint16_t used);
 
 /* request.c */
 void vblk_chain_begin(struct slot *s, struct chain *c, uint16_t head);
-int vblk_chain_add(struct vblk *dev, struct queue *q, struct slot *s,
+int vblk_chain_add(struct queue *q, struct slot *s,
 		   struct chain *c);
-int vblk_chain_table(struct vblk *dev, struct queue *q, struct slot *s,
+int vblk_chain_table(struct queue *q, struct slot *s,
 		     struct chain *c, bool linked);
 void vblk_chain_parse(struct vblk *dev, struct slot *s, struct chain *c);
-int vblk_request_ready(struct vblk *dev, struct queue *q, struct slot *s);
-uint32_t vblk_request_finish(struct vblk *dev, struct queue *q, struct slot *s,
+int vblk_request_ready(struct queue *q, struct slot *s);
+uint32_t vblk_request_finish(struct queue *q, struct slot *s,
 			     uint8_t status, uint64_t bytes);
 
 /* device.c */
-void vblk_unfetch(struct vblk *dev, struct queue *q);
+void vblk_unfetch(struct queue *q);
 /* every fault of a ring goes through here */
-int vblk_distrust(struct vblk *dev, struct queue *q, const char *section);
+int vblk_distrust(struct queue *q, const char *section);
 
 /* config.c */
 bool vblk_write_back(const struct vblk *dev);
 int vblk_config_default(struct vblk_config *c);
 
-static inline struct mem *mem_find(struct vblk *dev, struct queue *q,
+static inline struct mem *mem_find(struct queue *q,
 				   vblk_gpa gpa)
 {
-	struct mem *m = &dev->mem[q->hint];
+	struct mem *m = &q->dev->mem[q->hint];
 
 	if (gpa - m->r.gpa < m->r.len && m->state == MEM_LIVE)
 		return m;
-	return vblk_mem_search(dev, q, gpa);
+	return vblk_mem_search(q, gpa);
 }
 
 /* The queue's log; none in a build without. */
@@ -265,11 +265,6 @@ static inline void desc_unpack(struct vblk_desc *d)
 
 	d->flags = d->next;
 	d->next = id;
-}
-
-static inline uint16_t mem_id(const struct vblk *dev, const struct mem *m)
-{
-	return (uint16_t)(m - dev->mem);
 }
 
 static inline bool has(const struct vblk *dev, uint64_t feature)

@@ -42,11 +42,12 @@ static void *take(struct carve *c, size_t each, size_t n)
 }
 
 static void carve_queue(struct carve *c, const struct vblk_config *cfg,
-			struct queue *q, uint16_t index)
+			struct vblk *dev, uint16_t index)
 {
 	uint32_t *refs = take(c, sizeof(*refs), cfg->regions);
 	uint8_t *taken = take(c, 1, (cfg->queue_size + 7u) / 8u);
 	struct slot *slot = take(c, sizeof(*slot), cfg->slots);
+	struct queue *q;
 
 	for (uint16_t i = 0; i < cfg->slots; i++) {
 		struct range *range = take(c, sizeof(*range), cfg->segs + 1u);
@@ -62,8 +63,10 @@ static void carve_queue(struct carve *c, const struct vblk_config *cfg,
 		slot[i].next = (uint16_t)(i + 1u < cfg->slots ? i + 1u
 							      : VBLK_NONE);
 	}
-	if (!q)
+	if (!dev)
 		return;
+	q = &dev->queue[index];
+	q->dev = dev;
 	q->slot = slot;
 	q->refs = refs;
 	q->taken = taken;
@@ -86,7 +89,7 @@ static size_t carve(uint8_t *base, const struct vblk_config *cfg)
 		dev->queue = queue;
 	}
 	for (uint16_t i = 0; i < cfg->num_queues; i++)
-		carve_queue(&c, cfg, queue ? &queue[i] : NULL, i);
+		carve_queue(&c, cfg, dev, i);
 	return c.used;
 }
 
@@ -120,15 +123,15 @@ int vblk_init(struct vblk **dev, void *storage, size_t size,
 	(is_packed(q) ? vblk_packed_##call(__VA_ARGS__) \
 		      : vblk_split_##call(__VA_ARGS__))
 
-static VBLK_HOT int ring_begin(struct vblk *dev, struct queue *q)
+static VBLK_HOT int ring_begin(struct queue *q)
 {
-	return RING(q, begin, dev, q);
+	return RING(q, begin, q);
 }
 
-static VBLK_HOT int ring_fetch(struct vblk *dev, struct queue *q,
+static VBLK_HOT int ring_fetch(struct queue *q,
 			       struct slot *s, struct chain *c)
 {
-	return RING(q, fetch, dev, q, s, c);
+	return RING(q, fetch, q, s, c);
 }
 
 static VBLK_HOT void ring_take(struct queue *q, struct slot *s)
@@ -136,25 +139,25 @@ static VBLK_HOT void ring_take(struct queue *q, struct slot *s)
 	RING(q, take, q, s);
 }
 
-static VBLK_HOT void ring_put(struct vblk *dev, struct queue *q,
+static VBLK_HOT void ring_put(struct queue *q,
 			      struct slot *s, uint32_t len)
 {
-	RING(q, put, dev, q, s, len);
+	RING(q, put, q, s, len);
 }
 
-static VBLK_HOT bool ring_publish(struct vblk *dev, struct queue *q)
+static VBLK_HOT bool ring_publish(struct queue *q)
 {
-	return RING(q, publish, dev, q);
+	return RING(q, publish, q);
 }
 
-static VBLK_HOT void ring_quiet(struct vblk *dev, struct queue *q)
+static VBLK_HOT void ring_quiet(struct queue *q)
 {
-	RING(q, quiet, dev, q);
+	RING(q, quiet, q);
 }
 
-static VBLK_HOT bool ring_arm(struct vblk *dev, struct queue *q)
+static VBLK_HOT bool ring_arm(struct queue *q)
 {
-	return RING(q, arm, dev, q);
+	return RING(q, arm, q);
 }
 
 /* --- queues --------------------------------------------------------------- */
@@ -165,18 +168,19 @@ static VBLK_HOT struct queue *queue_of(const struct vblk *dev, uint32_t n)
 	return n < dev->cfg.num_queues ? &dev->queue[n] : NULL;
 }
 
-static VBLK_HOT void stop_asking(struct vblk *dev, const struct queue *q)
+static VBLK_HOT void stop_asking(const struct queue *q)
 {
+	struct vblk *dev = q->dev;
 	if (on_demand(dev) && dev->asking == q)
 		dev->asking = NULL;
 }
 
 /* The ring cannot be trusted: the queue stops, the device needs a reset. */
-int vblk_distrust(struct vblk *dev, struct queue *q, const char *section)
+int vblk_distrust(struct queue *q, const char *section)
 {
 	q->section = section;
 	vblk_shared_store(&q->faulted, 1);
-	stop_asking(dev, q);
+	stop_asking(q);
 	return VBLK_EGUEST;
 }
 
@@ -264,15 +268,15 @@ static void free_slot(struct queue *q, struct slot *s)
 }
 
 /* A chain that waits for memory never left the ring. */
-void vblk_unfetch(struct vblk *dev, struct queue *q)
+void vblk_unfetch(struct queue *q)
 {
-	if (!on_demand(dev))
+	if (!on_demand(q->dev))
 		return;
 	if (q->parsed != VBLK_NONE)
 		free_slot(q, &q->slot[q->parsed]);
 	q->parsed = VBLK_NONE;
 	q->miss.len = 0;
-	stop_asking(dev, q);
+	stop_asking(q);
 }
 
 int vblk_queue_stop(struct vblk *dev, uint16_t queue, struct vblk_queue_pos *at)
@@ -283,13 +287,13 @@ int vblk_queue_stop(struct vblk *dev, uint16_t queue, struct vblk_queue_pos *at)
 		return VBLK_EINVAL;
 	if (q->state == QUEUE_STARTED) {
 		q->state = QUEUE_STOPPING;
-		vblk_unfetch(dev, q);
+		vblk_unfetch(q);
 	}
 	if (q->in_flight > 0)
 		return VBLK_EBUSY;
 	if (q->state == QUEUE_STOPPING) {
-		(void)ring_publish(dev, q);
-		vblk_mem_detach(dev, q);
+		(void)ring_publish(q);
+		vblk_mem_detach(q);
 		q->log = NULL;
 		q->state = QUEUE_STOPPED;
 		vblk_shared_store(&q->faulted, 0);
@@ -339,23 +343,23 @@ bool vblk_kick(struct vblk *dev, uint32_t queue)
 
 /* --- requests ------------------------------------------------------------- */
 
-static int attach(struct vblk *dev, struct queue *q)
+static int attach(struct queue *q)
 {
-	int r = vblk_mem_attach(dev, q);
+	int r = vblk_mem_attach(q);
 
 	if (r == VBLK_EGUEST)
-		return vblk_distrust(dev, q, is_packed(q) ? "2.8" : "2.7");
+		return vblk_distrust(q, is_packed(q) ? "2.8" : "2.7");
 	if (r != VBLK_OK)
 		return r;
 	q->miss.len = 0;
 	q->absent = false;
-	return ring_begin(dev, q);
+	return ring_begin(q);
 }
 
-static VBLK_HOT void put_used(struct vblk *dev, struct queue *q, struct slot *s,
+static VBLK_HOT void put_used(struct queue *q, struct slot *s,
 		     uint32_t len)
 {
-	ring_put(dev, q, s, len);
+	ring_put(q, s, len);
 	q->stats.completed++;
 	free_slot(q, s);
 }
@@ -366,7 +370,7 @@ static bool in_order_of(const struct vblk *dev)
 }
 
 /* 2.7.14, IN_ORDER: what is done waits until all before it are. */
-static VBLK_APART void put_in_order(struct vblk *dev, struct queue *q,
+static VBLK_APART void put_in_order(struct queue *q,
 				    struct slot *s, uint32_t len)
 {
 	s->state = SLOT_DONE;
@@ -374,36 +378,36 @@ static VBLK_APART void put_in_order(struct vblk *dev, struct queue *q,
 	while (q->first != VBLK_NONE && q->slot[q->first].state == SLOT_DONE) {
 		s = &q->slot[q->first];
 		q->first = s->next;
-		put_used(dev, q, s, (uint32_t)s->in_bytes);
+		put_used(q, s, (uint32_t)s->in_bytes);
 	}
 }
 
-static void give_back(struct vblk *dev, struct queue *q, struct slot *s,
+static void give_back(struct queue *q, struct slot *s,
 		      uint32_t len)
 {
-	if (in_order_of(dev))
-		put_in_order(dev, q, s, len);
+	if (in_order_of(q->dev))
+		put_in_order(q, s, len);
 	else
-		put_used(dev, q, s, len);
+		put_used(q, s, len);
 }
 
-static void answer(struct vblk *dev, struct queue *q, struct slot *s,
+static void answer(struct queue *q, struct slot *s,
 		   uint8_t status, uint64_t bytes)
 {
-	uint32_t len = vblk_request_finish(dev, q, s, status, bytes);
+	uint32_t len = vblk_request_finish(q, s, status, bytes);
 
 	if (status == VBLK_S_IOERR)
 		q->stats.errors++;
 	if (status == VBLK_S_UNSUPP)
 		q->stats.unsupported++;
-	give_back(dev, q, s, len);
+	give_back(q, s, len);
 }
 
 /* The chain leaves the ring; what was asked and said of its memory is settled. */
-static void consume(struct vblk *dev, struct queue *q, struct slot *s)
+static void consume(struct queue *q, struct slot *s)
 {
 	ring_take(q, s);
-	if (in_order_of(dev)) {
+	if (in_order_of(q->dev)) {
 		if (q->first == VBLK_NONE)
 			q->first = s->req.tag;
 		else
@@ -411,7 +415,7 @@ static void consume(struct vblk *dev, struct queue *q, struct slot *s)
 		q->last = s->req.tag;
 		s->next = VBLK_NONE;
 	}
-	stop_asking(dev, q);
+	stop_asking(q);
 	q->parsed = VBLK_NONE;
 	q->miss.len = 0;
 	q->attempts = 0;
@@ -419,18 +423,18 @@ static void consume(struct vblk *dev, struct queue *q, struct slot *s)
 }
 
 /* No status byte can be found, but the head is valid (spec/trust.md). */
-static int contain(struct vblk *dev, struct queue *q, struct slot *s,
+static int contain(struct queue *q, struct slot *s,
 		   const char *section)
 {
-	if (dev->cfg.fault_policy == VBLK_STOP) {
+	if (q->dev->cfg.fault_policy == VBLK_STOP) {
 		q->parsed = VBLK_NONE;
 		free_slot(q, s);
-		return vblk_distrust(dev, q, section);
+		return vblk_distrust(q, section);
 	}
-	consume(dev, q, s);
+	consume(q, s);
 	q->section = section;
 	q->stats.contained++;
-	give_back(dev, q, s, 0);
+	give_back(q, s, 0);
 	return VBLK_OK;
 }
 
@@ -438,11 +442,11 @@ static int contain(struct vblk *dev, struct queue *q, struct slot *s,
  * A fetch that missed memory is not repeated before that memory came, and not
  * more than VBLK_MAX_ATTEMPTS times: a guest could let it miss for ever.
  */
-static bool fetch_again(struct vblk *dev, struct queue *q)
+static bool fetch_again(struct queue *q)
 {
-	if (!on_demand(dev) || q->miss.len == 0 || q->absent)
+	if (!on_demand(q->dev) || q->miss.len == 0 || q->absent)
 		return true;
-	if (!vblk_mem_search(dev, q, q->miss.gpa))
+	if (!vblk_mem_search(q, q->miss.gpa))
 		return false;
 	if (++q->attempts >= VBLK_MAX_ATTEMPTS)
 		q->absent = true;
@@ -453,8 +457,9 @@ static bool fetch_again(struct vblk *dev, struct queue *q)
  * The next chain as a slot in PARSED. 1: *out; 2: contained; 0: none; or
  * negative.
  */
-static int next_slot(struct vblk *dev, struct queue *q, struct slot **out)
+static int next_slot(struct queue *q, struct slot **out)
 {
+	struct vblk *dev = q->dev;
 	struct chain c;
 	struct slot *s;
 	int r;
@@ -465,11 +470,11 @@ static int next_slot(struct vblk *dev, struct queue *q, struct slot **out)
 	}
 	if (q->free == VBLK_NONE)
 		return 0;
-	if (!fetch_again(dev, q))
+	if (!fetch_again(q))
 		return VBLK_EUNMAPPED;
 	s = &q->slot[q->free];
 	q->miss.len = 0;
-	r = ring_fetch(dev, q, s, &c);
+	r = ring_fetch(q, s, &c);
 	if (r != 1)
 		return r;
 	q->free = s->next;
@@ -481,28 +486,28 @@ static int next_slot(struct vblk *dev, struct queue *q, struct slot **out)
 	*out = s;
 	if (!c.broken)
 		return 1;
-	r = contain(dev, q, s, c.broken);
+	r = contain(q, s, c.broken);
 	return r == VBLK_OK ? 2 : r;
 }
 
 /* One chain further. 1: *out filled; 2: answered here; 0: none; negative. */
-static int step(struct vblk *dev, struct queue *q, struct vblk_req *out)
+static int step(struct queue *q, struct vblk_req *out)
 {
 	struct slot *s;
-	int r = next_slot(dev, q, &s);
+	int r = next_slot(q, &s);
 
 	if (r != 1)
 		return r;
-	r = vblk_request_ready(dev, q, s);
+	r = vblk_request_ready(q, s);
 	if (r == VBLK_EUNMAPPED)
 		return r;
 	if (r != VBLK_OK) {
-		r = contain(dev, q, s, "5.2.6");
+		r = contain(q, s, "5.2.6");
 		return r == VBLK_OK ? 2 : r;
 	}
-	consume(dev, q, s);
+	consume(q, s);
 	if (s->answer != ANSWER_STORE) {
-		answer(dev, q, s,
+		answer(q, s,
 		       s->answer == ANSWER_ID ? (uint8_t)VBLK_S_OK : s->answer,
 		       0);
 		return 2;
@@ -529,19 +534,26 @@ int vblk_poll(struct vblk *dev, uint16_t queue, struct vblk_req *out,
 	if (q->faulted)
 		return VBLK_EGUEST;
 	if (!q->attached)
-		r = attach(dev, q);
+		r = attach(q);
 	if (r == VBLK_OK)
-		ring_quiet(dev, q);
+		ring_quiet(q);
 	/* chains answered here count too, or a guest could keep us here */
 	for (size_t i = 0; i < max && r >= 0; i++) {
-		r = step(dev, q, &out[n]);
+		r = step(q, &out[n]);
 		if (r == 0) {
-			stop_asking(dev, q);
+			stop_asking(q);
 			break;
 		}
 		n += r == 1;
 	}
 	return n == 0 && r < 0 ? r : n;
+}
+
+bool vblk_queue_idle(const struct vblk *dev, uint16_t queue)
+{
+	const struct queue *q = queue_of(dev, queue);
+
+	return !q || q->in_flight == 0;
 }
 
 bool vblk_idle(const struct vblk *dev)
@@ -575,7 +587,7 @@ int vblk_complete(struct vblk *dev, uint16_t queue, vblk_tag tag,
 		return VBLK_EINVAL;
 	q = &dev->queue[queue];
 	q->in_flight--;
-	answer(dev, q, &q->slot[tag], (uint8_t)status, bytes);
+	answer(q, &q->slot[tag], (uint8_t)status, bytes);
 	return VBLK_OK;
 }
 
@@ -583,7 +595,7 @@ bool vblk_irq(struct vblk *dev, uint16_t queue)
 {
 	struct queue *q = queue_of(dev, queue);
 
-	if (!q || !ring_publish(dev, q) || dev->stopping)
+	if (!q || !ring_publish(q) || dev->stopping)
 		return false;
 	q->stats.irqs++;
 	return true;
@@ -597,7 +609,7 @@ bool vblk_poll_idle(struct vblk *dev, uint16_t queue)
 		return true;
 	if (!q->attached || q->parsed != VBLK_NONE)
 		return false;
-	return ring_arm(dev, q);
+	return ring_arm(q);
 }
 
 /* --- looking in ----------------------------------------------------------- */

@@ -162,13 +162,13 @@ void vblk_log_published(struct queue *q, uint16_t from, uint16_t used)
  * done, and the queue stands where the last life left it. EGUEST: log and ring
  * contradict each other.
  */
-int vblk_log_recover(struct vblk *dev, struct queue *q, uint16_t used)
+int vblk_log_recover(struct queue *q, uint16_t used)
 {
 	uint16_t batch = (uint16_t)(used - q->log->used_idx);
 
 	/* some may be 0 already: a crash in the middle of this very walk */
 	if (batch > q->size || !settle_batch(q, batch))
-		return vblk_distrust(dev, q, "2.7.8");
+		return vblk_distrust(q, "2.7.8");
 	q->log->used_idx = used;
 	vblk_log_count(q);
 	q->next_used = used;

@@ -23,45 +23,49 @@ static uint16_t first_above(const struct vblk *dev, vblk_gpa gpa)
 	return lo;
 }
 
-/* The region, live or revoked, that holds gpa. */
-static struct mem *holder(const struct vblk *dev, vblk_gpa gpa)
+/* The region, live or revoked, that holds gpa; above: of gpa. */
+static struct mem *holder(const struct vblk *dev, uint16_t above, vblk_gpa gpa)
 {
-	uint16_t i = first_above(dev, gpa);
 	struct mem *m;
 
-	if (i == 0)
+	if (above == 0)
 		return NULL;
-	m = &dev->mem[dev->order[i - 1u]];
+	m = &dev->mem[dev->order[above - 1u]];
 	return gpa - m->r.gpa < m->r.len ? m : NULL;
 }
 
-struct mem *vblk_mem_search(struct vblk *dev, struct queue *q, vblk_gpa gpa)
+struct mem *vblk_mem_search(struct queue *q, vblk_gpa gpa)
 {
-	struct mem *m = holder(dev, gpa);
+	struct vblk *dev = q->dev;
+	uint16_t above = first_above(dev, gpa);
+	struct mem *m = holder(dev, above, gpa);
 
 	if (!m || m->state != MEM_LIVE)
 		return NULL;
-	q->hint = mem_id(dev, m);
+	q->hint = dev->order[above - 1u];
 	return m;
 }
 
-static uint64_t left_in(const struct mem *m, vblk_gpa gpa)
+/* From gpa, which no region holds, to the next one. */
+static uint64_t gap(const struct vblk *dev, uint16_t above, vblk_gpa gpa)
 {
-	return m->r.len - (gpa - m->r.gpa);
+	return above == dev->num_mem ? UINT64_MAX
+				     : dev->mem[dev->order[above]].r.gpa - gpa;
 }
 
 /*
  * One step along the guest range q->miss: what of it lies in one region, *n
  * bytes at *host, is taken off its front. It does not wrap: whoever read it
- * from the guest has checked. Returns the region; or EUNMAPPED, and q->miss is
+ * from the guest has checked. Returns the region, q->hint; or EUNMAPPED, and q->miss is
  * what is missing; or EGUEST: no such memory, or not for this.
  */
-static VBLK_HOT int piece(struct vblk *dev, struct queue *q, uint8_t **host,
+static VBLK_HOT int piece(struct queue *q, uint8_t **host,
 			  uint32_t *n)
 {
+	struct vblk *dev = q->dev;
 	struct vblk_range *r = &q->miss;
-	struct mem *m = mem_find(dev, q, r->gpa);
-	uint64_t left;
+	struct mem *m = mem_find(q, r->gpa);
+	uint64_t off, left;
 
 	if (!m && on_demand(dev) && !q->absent)
 		return VBLK_EUNMAPPED;
@@ -69,8 +73,9 @@ static VBLK_HOT int piece(struct vblk *dev, struct queue *q, uint8_t **host,
 		r->len = 0;
 		return VBLK_EGUEST;
 	}
-	*host = host_at(&m->r, r->gpa);
-	left = left_in(m, r->gpa);
+	off = r->gpa - m->r.gpa;
+	*host = (uint8_t *)m->r.host + off;
+	left = m->r.len - off;
 	if (left > r->len)
 		left = r->len;  /* of which callers have 32 bits at most */
 	*n = (uint32_t)left;
@@ -78,7 +83,7 @@ static VBLK_HOT int piece(struct vblk *dev, struct queue *q, uint8_t **host,
 	r->len -= left;
 	if (on_demand(dev) && m->used != dev->tick)
 		m->used = dev->tick - (dev->asking && dev->asking != q);
-	return mem_id(dev, m);
+	return q->hint;
 }
 
 static inline void walk_range(struct queue *q, vblk_gpa gpa, uint32_t len,
@@ -91,18 +96,19 @@ static inline void walk_range(struct queue *q, vblk_gpa gpa, uint32_t len,
 
 void vblk_mem_dirty(const struct mem *m, const uint8_t *host, uint64_t len)
 {
-	vblk_gpa gpa = m->r.gpa + ((uintptr_t)host - (uintptr_t)m->r.host);
-	uint64_t page, last;
+	/* from the first page that the bitmap has a bit for */
+	uint64_t at = (m->r.gpa & ((8u << VBLK_PAGE_SHIFT) - 1u)) +
+		      ((uintptr_t)host - (uintptr_t)m->r.host);
+	size_t page = (size_t)(at >> VBLK_PAGE_SHIFT);
+	size_t last = (size_t)((at + (len - 1u)) >> VBLK_PAGE_SHIFT);
 
-	last = (gpa + (len - 1u)) >> VBLK_PAGE_SHIFT;
-	for (page = gpa >> VBLK_PAGE_SHIFT; page <= last; page++)
-		vblk_dirty_or(&m->r.dirty[(page >> 3) -
-					  (m->r.gpa >> (VBLK_PAGE_SHIFT + 3u))],
-			      (uint8_t)(1u << (page & 7u)));
+	for (; page <= last; page++)
+		vblk_dirty_or(&m->r.dirty[page / 8u],
+			      (uint8_t)(1u << (page % 8u)));
 }
 
 /* Each byte once; len is that of a descriptor, header or extent. */
-int vblk_mem_snapshot(struct vblk *dev, struct queue *q, vblk_gpa gpa,
+int vblk_mem_snapshot(struct queue *q, vblk_gpa gpa,
 		      uint32_t len, void *dst)
 {
 	uint8_t *to = dst, *host;
@@ -110,7 +116,7 @@ int vblk_mem_snapshot(struct vblk *dev, struct queue *q, vblk_gpa gpa,
 
 	walk_range(q, gpa, len, VBLK_READ);
 	while (q->miss.len > 0) {
-		int id = piece(dev, q, &host, &n);
+		int id = piece(q, &host, &n);
 
 		if (id < 0)
 			return id;
@@ -120,16 +126,16 @@ int vblk_mem_snapshot(struct vblk *dev, struct queue *q, vblk_gpa gpa,
 	return VBLK_OK;
 }
 
-int vblk_mem_status(struct vblk *dev, struct queue *q, struct slot *s)
+int vblk_mem_status(struct queue *q, struct slot *s)
 {
 	uint32_t n;
 	int id;
 
 	walk_range(q, s->status_gpa, 1, VBLK_WRITE);
-	id = piece(dev, q, &s->status, &n);
+	id = piece(q, &s->status, &n);
 	if (id < 0)
 		return id;
-	s->region[dev->cfg.segs] = (uint16_t)id;
+	s->region[q->dev->cfg.segs] = (uint16_t)id;
 	q->refs[id]++;
 	return VBLK_OK;
 }
@@ -152,15 +158,15 @@ static bool split(const struct vblk *dev, struct slot *s, uint16_t i,
 /*
  * Segments are ranges again, from the last: a range is the larger of the two.
  */
-static void undo(struct vblk *dev, struct queue *q, struct slot *s)
+static void undo(struct queue *q, struct slot *s)
 {
 	while (s->req.num_segs > 0) {
 		uint16_t i = --s->req.num_segs;
 		struct vblk_seg seg = s->seg[i];
-		const struct vblk_region *r = &dev->mem[s->region[i]].r;
+		const struct vblk_region *r = &q->dev->mem[s->region[i]].r;
 
 		q->refs[s->region[i]]--;
-		if (!on_demand(dev))
+		if (!on_demand(q->dev))
 			continue;       /* it is not tried again */
 		s->range[i].gpa = r->gpa +
 				  ((uintptr_t)seg.host - (uintptr_t)r->host);
@@ -172,7 +178,7 @@ static void undo(struct vblk *dev, struct queue *q, struct slot *s)
  * All data ranges to segments, in place, or none. EUNMAPPED, EGUEST (no such
  * memory), ENOSPC: more mappings than segments.
  */
-int vblk_mem_translate(struct vblk *dev, struct queue *q, struct slot *s)
+int vblk_mem_translate(struct queue *q, struct slot *s)
 {
 	for (uint16_t i = 0; i < s->num_ranges; i++) {
 		struct vblk_seg seg;
@@ -181,11 +187,12 @@ int vblk_mem_translate(struct vblk *dev, struct queue *q, struct slot *s)
 
 		walk_range(q, s->range[i].gpa, s->range[i].len,
 			   i < s->num_out ? VBLK_READ : VBLK_WRITE);
-		id = piece(dev, q, &host, &seg.len);
-		if (id >= 0 && q->miss.len > 0 && !split(dev, s, i, &q->miss))
+		id = piece(q, &host, &seg.len);
+		if (id >= 0 && q->miss.len > 0 &&
+		    !split(q->dev, s, i, &q->miss))
 			id = VBLK_ENOSPC;
 		if (id < 0) {
-			undo(dev, q, s);
+			undo(q, s);
 			return id;
 		}
 		seg.host = host;
@@ -207,7 +214,7 @@ static uint32_t area_perm(const struct queue *q, unsigned kind)
 }
 
 /* Every region under an area, its count of uses changed by `uses`. */
-static int area_walk(struct vblk *dev, struct queue *q, unsigned kind, int uses)
+static int area_walk(struct queue *q, unsigned kind, int uses)
 {
 	struct area *a = &q->area[kind];
 	uint32_t len = area_len(q, kind), n;
@@ -218,7 +225,7 @@ static int area_walk(struct vblk *dev, struct queue *q, unsigned kind, int uses)
 		return VBLK_EGUEST;     /* memory does not go round */
 	walk_range(q, a->gpa, len, area_perm(q, kind));
 	while (q->miss.len > 0) {
-		int id = piece(dev, q, &host, &n);
+		int id = piece(q, &host, &n);
 
 		if (id < 0)
 			return id;
@@ -231,30 +238,30 @@ static int area_walk(struct vblk *dev, struct queue *q, unsigned kind, int uses)
 	return VBLK_OK;
 }
 
-static int rings_walk(struct vblk *dev, struct queue *q, int uses)
+static int rings_walk(struct queue *q, int uses)
 {
 	int r = VBLK_OK;
 
 	for (unsigned k = 0; k < AREAS && r == VBLK_OK; k++)
-		r = area_walk(dev, q, k, uses);
+		r = area_walk(q, k, uses);
 	return r;
 }
 
 /* The rings are held until detach: not evicted, not reaped. */
-int vblk_mem_attach(struct vblk *dev, struct queue *q)
+int vblk_mem_attach(struct queue *q)
 {
-	int r = rings_walk(dev, q, 0);
+	int r = rings_walk(q, 0);
 
 	if (r != VBLK_OK)
 		return r;
 	q->attached = true;
-	return rings_walk(dev, q, 1);
+	return rings_walk(q, 1);
 }
 
-void vblk_mem_detach(struct vblk *dev, struct queue *q)
+void vblk_mem_detach(struct queue *q)
 {
 	if (q->attached)
-		(void)rings_walk(dev, q, -1);
+		(void)rings_walk(q, -1);
 	q->attached = false;
 }
 
@@ -283,15 +290,14 @@ static int add_check(const struct vblk *dev, const struct vblk_region *r,
 		     uint16_t above)
 {
 	uint64_t odd = r->gpa | r->len | (uintptr_t)r->host;
-	const struct mem *m = holder(dev, r->gpa);
+	const struct mem *m = holder(dev, above, r->gpa);
 
 	if (r->len == 0 || odd % VBLK_REGION_ALIGN != 0 ||
 	    r->len - 1u > ~r->gpa || !r->host ||
 	    r->len - 1u > UINTPTR_MAX - (uintptr_t)r->host ||
 	    !(r->perm & VBLK_RW))
 		return VBLK_EINVAL;
-	if (!m && above < dev->num_mem &&
-	    dev->mem[dev->order[above]].r.gpa - r->gpa < r->len)
+	if (!m && gap(dev, above, r->gpa) < r->len)
 		m = &dev->mem[dev->order[above]];
 	if (m)
 		return m->state == MEM_LIVE ? VBLK_EINVAL : VBLK_EBUSY;
@@ -333,8 +339,7 @@ static void forget(struct vblk *dev, uint16_t at, struct vblk_region *out)
 static bool under_ring(const struct queue *q, const struct mem *m)
 {
 	for (unsigned k = 0; k < AREAS; k++)
-		if (q->attached &&
-		    overlaps(m, q->area[k].gpa, area_len(q, k)))
+		if (q->attached && overlaps(m, q->area[k].gpa, area_len(q, k)))
 			return true;
 	return false;
 }
@@ -353,8 +358,8 @@ int vblk_mem_revoke(struct vblk *dev, vblk_gpa gpa, uint64_t len)
 			struct queue *q = &dev->queue[k];
 
 			if (under_ring(q, m)) {
-				vblk_mem_detach(dev, q);
-				(void)vblk_distrust(dev, q, "2.7");
+				vblk_mem_detach(q);
+				(void)vblk_distrust(q, "2.7");
 			}
 		}
 		if (m->state == MEM_LIVE && !(m->r.perm & VBLK_TRANSIENT))
@@ -371,8 +376,7 @@ bool vblk_mem_idle(const struct vblk *dev, vblk_gpa gpa, uint64_t len)
 	for (uint16_t i = 0; i < dev->num_mem; i++) {
 		const struct mem *m = &dev->mem[dev->order[i]];
 
-		if (overlaps(m, gpa, len) &&
-		    !idle(dev, dev->order[i]))
+		if (overlaps(m, gpa, len) && !idle(dev, dev->order[i]))
 			return false;
 	}
 	return true;
@@ -396,10 +400,9 @@ bool vblk_mem_reap(struct vblk *dev, struct vblk_region *out)
 	for (uint16_t i = 0; i < dev->num_mem; i++) {
 		const struct mem *m = &dev->mem[dev->order[i]];
 
-		if (m->state == MEM_LIVE &&
-		    (!(m->r.perm & VBLK_TRANSIENT) || promised(dev, m)))
-			continue;
-		if (!idle(dev, dev->order[i]))
+		if (!idle(dev, dev->order[i]) ||
+		    (m->state == MEM_LIVE &&
+		     (!(m->r.perm & VBLK_TRANSIENT) || promised(dev, m))))
 			continue;
 		dev->leaving--;
 		forget(dev, i, out);
@@ -416,8 +419,8 @@ bool vblk_mem_evict(struct vblk *dev, struct vblk_region *out)
 	for (uint16_t i = 0; i < dev->num_mem; i++) {
 		const struct mem *m = &dev->mem[dev->order[i]];
 
-		if (m->state != MEM_LIVE || promised(dev, m) ||
-		    !idle(dev, dev->order[i]))
+		if (!idle(dev, dev->order[i]) || m->state != MEM_LIVE ||
+		    promised(dev, m))
 			continue;
 		if (best == VBLK_NONE || dev->tick - m->used > age) {
 			best = i;
@@ -439,24 +442,21 @@ static void add_gaps(struct vblk *dev, struct gaps *g, vblk_gpa gpa,
 		     uint64_t len, uint32_t perm)
 {
 	while (len > 0 && g->n < g->max) {
-		struct mem *m = holder(dev, gpa);
 		uint16_t above = first_above(dev, gpa);
-		uint64_t n = len;
+		struct mem *m = holder(dev, above, gpa);
+		uint64_t n = m ? m->r.len - (gpa - m->r.gpa)
+			       : gap(dev, above, gpa);
 
+		if (n > len)
+			n = len;
 		if (m) {
 			m->used = dev->tick;
-			n = left_in(m, gpa) < n ? left_in(m, gpa) : n;
 		} else {
-			if (above < dev->num_mem) {
-				uint64_t to =
-					dev->mem[dev->order[above]].r.gpa - gpa;
+			struct vblk_range *r = &g->out[g->n++];
 
-				n = to < n ? to : n;
-			}
-			g->out[g->n].gpa = gpa;
-			g->out[g->n].len = n;
-			g->out[g->n].perm = perm;
-			g->n++;
+			r->gpa = gpa;
+			r->len = n;
+			r->perm = perm;
 		}
 		gpa += n;
 		len -= n;

@@ -53,7 +53,7 @@ static void append(struct vblk *dev, struct slot *s, struct chain *c,
  * EUNMAPPED: part of the header waits for memory. EGUEST: c->broken says why no
  * status byte can be found.
  */
-int vblk_chain_add(struct vblk *dev, struct queue *q, struct slot *s,
+int vblk_chain_add(struct queue *q, struct slot *s,
 		   struct chain *c)
 {
 	vblk_gpa gpa = vblk_le64_get(c->desc.addr);
@@ -67,7 +67,7 @@ int vblk_chain_add(struct vblk *dev, struct queue *q, struct slot *s,
 		return VBLK_EGUEST;
 	}
 	if (vblk_le16_get(c->desc.flags) & VBLK_DESC_WRITE) {
-		append(dev, s, c, gpa, len, true);
+		append(q->dev, s, c, gpa, len, true);
 		s->in_bytes += len;
 		s->status_gpa = gpa + (len - 1u);
 		return VBLK_OK;
@@ -79,7 +79,7 @@ int vblk_chain_add(struct vblk *dev, struct queue *q, struct slot *s,
 	if (n > len)
 		n = len;
 	if (n > 0) {
-		int r = vblk_mem_snapshot(dev, q, gpa, n,
+		int r = vblk_mem_snapshot(q, gpa, n,
 					  (uint8_t *)&c->header + c->have);
 
 		if (r == VBLK_EUNMAPPED)
@@ -88,7 +88,7 @@ int vblk_chain_add(struct vblk *dev, struct queue *q, struct slot *s,
 		c->have += n;
 	}
 	if (len > n) {
-		append(dev, s, c, gpa + n, len - n, false);
+		append(q->dev, s, c, gpa + n, len - n, false);
 		c->out_bytes += len - n;
 	}
 	return VBLK_OK;
@@ -98,7 +98,7 @@ int vblk_chain_add(struct vblk *dev, struct queue *q, struct slot *s,
  * The table that c->desc names. As vblk_chain_add. A split table goes by next,
  * 2.7.5.3; a packed one by order, 2.8.8.
  */
-int vblk_chain_table(struct vblk *dev, struct queue *q, struct slot *s,
+int vblk_chain_table(struct queue *q, struct slot *s,
 		     struct chain *c, bool linked)
 {
 	vblk_gpa gpa = vblk_le64_get(c->desc.addr);
@@ -109,7 +109,7 @@ int vblk_chain_table(struct vblk *dev, struct queue *q, struct slot *s,
 		count = 0;
 	for (uint32_t n = 0; n < count && i < count; n++) {
 		uint16_t flags;
-		int r = vblk_mem_snapshot(dev, q, gpa + 16u * i, 16, &c->desc);
+		int r = vblk_mem_snapshot(q, gpa + 16u * i, 16, &c->desc);
 
 		if (r == VBLK_EUNMAPPED)
 			return r;
@@ -118,7 +118,7 @@ int vblk_chain_table(struct vblk *dev, struct queue *q, struct slot *s,
 		flags = vblk_le16_get(c->desc.flags);
 		if (r != VBLK_OK || (linked && (flags & VBLK_DESC_INDIRECT)))
 			break;
-		r = vblk_chain_add(dev, q, s, c);
+		r = vblk_chain_add(q, s, c);
 		if (r != VBLK_OK)
 			return r;
 		if (linked ? !(flags & VBLK_DESC_NEXT) : n + 1u == count)
@@ -228,8 +228,9 @@ static void drop_segments(struct queue *q, struct slot *s)
 }
 
 /* 5.2.6.2: read the extent once, then judge it. */
-static uint8_t take_extent(struct vblk *dev, struct queue *q, struct slot *s)
+static uint8_t take_extent(struct queue *q, struct slot *s)
 {
+	struct vblk *dev = q->dev;
 	bool zeroes = s->req.op == VBLK_OP_WRITE_ZEROES;
 	uint32_t limit = zeroes ? dev->cfg.max_zeroes_sectors
 			 : s->req.op == VBLK_OP_DISCARD
@@ -263,21 +264,21 @@ static uint8_t take_extent(struct vblk *dev, struct queue *q, struct slot *s)
  * OK: s->answer says who answers. EUNMAPPED: memory is missing; nothing was
  * read, call again. EGUEST: the status byte is not in writable memory.
  */
-int vblk_request_ready(struct vblk *dev, struct queue *q, struct slot *s)
+int vblk_request_ready(struct queue *q, struct slot *s)
 {
-	int r = vblk_mem_status(dev, q, s);
+	int r = vblk_mem_status(q, s);
 
 	if (r != VBLK_OK)
 		return r;
-	r = vblk_mem_translate(dev, q, s);
+	r = vblk_mem_translate(q, s);
 	if (r == VBLK_EUNMAPPED) {
-		q->refs[s->region[dev->cfg.segs]]--;
+		q->refs[s->region[q->dev->cfg.segs]]--;
 		return r;
 	}
 	if (r != VBLK_OK)
 		s->answer = VBLK_S_IOERR;
 	else if (s->answer == ANSWER_STORE && s->req.op >= VBLK_OP_DISCARD)
-		s->answer = take_extent(dev, q, s);
+		s->answer = take_extent(q, s);
 	return VBLK_OK;
 }
 
@@ -304,9 +305,10 @@ static uint64_t put_serial(struct vblk *dev, struct slot *s)
  * used element: the bytes written from the first writable one on (2.7.8.2), so
  * the status byte counts only if all before it was written.
  */
-uint32_t vblk_request_finish(struct vblk *dev, struct queue *q, struct slot *s,
+uint32_t vblk_request_finish(struct queue *q, struct slot *s,
 			     uint8_t status, uint64_t bytes)
 {
+	struct vblk *dev = q->dev;
 	bool in = s->req.op == VBLK_OP_READ; /* as is GET_ID's */
 	uint16_t id = s->region[dev->cfg.segs];
 	uint64_t written = 0;

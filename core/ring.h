@@ -16,32 +16,32 @@
 #include "dev.h"
 
 /* Rings are mapped now: recover from the log, read used->idx if need be. */
-int vblk_split_begin(struct vblk *dev, struct queue *q);
+int vblk_split_begin(struct queue *q);
 /*
  * The next chain into s and c. 1: here it is, perhaps c->broken; 0: none;
  * EUNMAPPED: q->miss; EGUEST: the queue has faulted.
  */
-int vblk_split_fetch(struct vblk *dev, struct queue *q, struct slot *s,
+int vblk_split_fetch(struct queue *q, struct slot *s,
 		     struct chain *c);
 void vblk_split_take(struct queue *q, struct slot *s);
-void vblk_split_put(struct vblk *dev, struct queue *q, struct slot *s,
+void vblk_split_put(struct queue *q, struct slot *s,
 		    uint32_t len);
 /* Used elements become visible; true: the driver wants to know. */
-bool vblk_split_publish(struct vblk *dev, struct queue *q);
+bool vblk_split_publish(struct queue *q);
 /* Notifications off while polling; on, and look again: true: nothing there. */
-void vblk_split_quiet(struct vblk *dev, struct queue *q);
-bool vblk_split_arm(struct vblk *dev, struct queue *q);
+void vblk_split_quiet(struct queue *q);
+bool vblk_split_arm(struct queue *q);
 
 bool vblk_packed_valid(const struct queue *q);
-int vblk_packed_begin(struct vblk *dev, struct queue *q);
-int vblk_packed_fetch(struct vblk *dev, struct queue *q, struct slot *s,
+int vblk_packed_begin(struct queue *q);
+int vblk_packed_fetch(struct queue *q, struct slot *s,
 		      struct chain *c);
 void vblk_packed_take(struct queue *q, struct slot *s);
-void vblk_packed_put(struct vblk *dev, struct queue *q, struct slot *s,
+void vblk_packed_put(struct queue *q, struct slot *s,
 		     uint32_t len);
-bool vblk_packed_publish(struct vblk *dev, struct queue *q);
-void vblk_packed_quiet(struct vblk *dev, struct queue *q);
-bool vblk_packed_arm(struct vblk *dev, struct queue *q);
+bool vblk_packed_publish(struct queue *q);
+void vblk_packed_quiet(struct queue *q);
+bool vblk_packed_arm(struct queue *q);
 
 /*
  * A word of an attached area, and its region: aligned, so that it never
@@ -49,15 +49,15 @@ bool vblk_packed_arm(struct vblk *dev, struct queue *q);
  * where it is to be small, ring.c has the one copy of each.
  */
 #ifdef VBLK_SMALL
-uint8_t *vblk_ring_at(struct vblk *dev, struct queue *q, unsigned kind,
+uint8_t *vblk_ring_at(struct queue *q, unsigned kind,
 		      uint32_t off, struct mem **m);
-uint16_t vblk_ring_load16(struct vblk *dev, struct queue *q, unsigned kind,
+uint16_t vblk_ring_load16(struct queue *q, unsigned kind,
 			  uint32_t off);
-void vblk_ring_desc(struct vblk *dev, struct queue *q, uint32_t i,
+void vblk_ring_desc(struct queue *q, uint32_t i,
 		    struct vblk_desc *d);
-void vblk_ring_store16(struct vblk *dev, struct queue *q, unsigned kind,
+void vblk_ring_store16(struct queue *q, unsigned kind,
 		       uint32_t off, uint16_t v);
-void vblk_ring_store32(struct vblk *dev, struct queue *q, unsigned kind,
+void vblk_ring_store32(struct queue *q, unsigned kind,
 		       uint32_t off, uint32_t v);
 #define RING_WORD
 #else
@@ -65,54 +65,54 @@ void vblk_ring_store32(struct vblk *dev, struct queue *q, unsigned kind,
 #endif
 
 #if !defined(VBLK_SMALL) || defined(VBLK_RING_HERE)
-RING_WORD uint8_t *vblk_ring_at(struct vblk *dev, struct queue *q,
+RING_WORD uint8_t *vblk_ring_at(struct queue *q,
 				unsigned kind, uint32_t off,
 				struct mem **m)
 {
 	const struct area *a = &q->area[kind];
 
 	if (a->host) {
-		*m = &dev->mem[q->home[kind]];
+		*m = &q->dev->mem[q->home[kind]];
 		return a->host + off;
 	}
-	*m = vblk_mem_search(dev, q, a->gpa + off);
+	*m = vblk_mem_search(q, a->gpa + off);
 	return host_at(&(*m)->r, a->gpa + off);
 }
 
-RING_WORD uint16_t vblk_ring_load16(struct vblk *dev, struct queue *q,
+RING_WORD uint16_t vblk_ring_load16(struct queue *q,
 				     unsigned kind, uint32_t off)
 {
 	struct mem *m;
-	uint8_t *p = vblk_ring_at(dev, q, kind, off, &m);
+	uint8_t *p = vblk_ring_at(q, kind, off, &m);
 
 	return vblk_le16_get(vblk_load16((struct vblk_le16 *)(void *)p));
 }
 
 /* Descriptor i, as it lies there. */
-RING_WORD void vblk_ring_desc(struct vblk *dev, struct queue *q, uint32_t i,
+RING_WORD void vblk_ring_desc(struct queue *q, uint32_t i,
 			      struct vblk_desc *d)
 {
 	struct mem *m;
-	uint8_t *p = vblk_ring_at(dev, q, AREA_DESC, 16u * i, &m);
+	uint8_t *p = vblk_ring_at(q, AREA_DESC, 16u * i, &m);
 
 	vblk_snapshot(d, __builtin_assume_aligned(p, 16), 16);
 }
 
-RING_WORD void vblk_ring_store16(struct vblk *dev, struct queue *q,
+RING_WORD void vblk_ring_store16(struct queue *q,
 				  unsigned kind, uint32_t off, uint16_t v)
 {
 	struct mem *m;
-	uint8_t *p = vblk_ring_at(dev, q, kind, off, &m);
+	uint8_t *p = vblk_ring_at(q, kind, off, &m);
 
 	vblk_store16((struct vblk_le16 *)(void *)p, vblk_le16_make(v));
 	mem_mark(m, p, 2);
 }
 
-RING_WORD void vblk_ring_store32(struct vblk *dev, struct queue *q,
+RING_WORD void vblk_ring_store32(struct queue *q,
 				  unsigned kind, uint32_t off, uint32_t v)
 {
 	struct mem *m;
-	uint8_t *p = vblk_ring_at(dev, q, kind, off, &m);
+	uint8_t *p = vblk_ring_at(q, kind, off, &m);
 
 	vblk_store32((struct vblk_le32 *)(void *)p, vblk_le32_make(v));
 	mem_mark(m, p, 4);

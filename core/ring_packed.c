@@ -59,9 +59,9 @@ bool vblk_packed_valid(const struct queue *q)
 
 /* --- descriptor ring to chain --------------------------------------------- */
 
-static uint16_t flags_at(struct vblk *dev, struct queue *q, uint16_t pos)
+static uint16_t flags_at(struct queue *q, uint16_t pos)
 {
-	return vblk_ring_load16(dev, q, AREA_DESC, 16u * index_of(pos) + FLAGS_AT);
+	return vblk_ring_load16(q, AREA_DESC, 16u * index_of(pos) + FLAGS_AT);
 }
 
 static bool available(uint16_t flags, uint16_t pos)
@@ -79,11 +79,11 @@ struct source {
 };
 
 /* flags: those of a chain's first descriptor, which were read already. */
-static void first_desc(struct vblk *dev, struct queue *q, uint16_t pos,
+static void first_desc(struct queue *q, uint16_t pos,
 		       uint16_t flags, struct vblk_desc *d)
 {
 	struct mem *m;
-	uint8_t *p = vblk_ring_at(dev, q, AREA_DESC, 16u * index_of(pos), &m);
+	uint8_t *p = vblk_ring_at(q, AREA_DESC, 16u * index_of(pos), &m);
 
 	vblk_snapshot(&d->addr, __builtin_assume_aligned(p, 16), 8);
 	d->len = vblk_load32((struct vblk_le32 *)(void *)(p + LEN_AT));
@@ -94,15 +94,15 @@ static void first_desc(struct vblk *dev, struct queue *q, uint16_t pos,
 /*
  * The n-th of the chain, its id in next. False: the log was tampered with.
  */
-static bool next_desc(struct vblk *dev, struct queue *q, const struct slot *s,
+static bool next_desc(struct queue *q, const struct slot *s,
 		      struct source *from, uint32_t n, struct vblk_desc *d)
 {
 	if (from->replay)
 		return vblk_plog_read(q, &from->at, d);
 	if (n == 1) {
-		first_desc(dev, q, from->at, from->flags, d);
+		first_desc(q, from->at, from->flags, d);
 	} else {
-		vblk_ring_desc(dev, q, index_of(from->at), d);
+		vblk_ring_desc(q, index_of(from->at), d);
 		desc_unpack(d);
 	}
 	from->at = ahead(q, from->at, 1);
@@ -113,14 +113,14 @@ static bool next_desc(struct vblk *dev, struct queue *q, const struct slot *s,
  * Every descriptor up to the last, which has the buffer's id, also of a chain
  * that is broken: where the next one begins is known only by walking.
  */
-static int walk_ring(struct vblk *dev, struct queue *q, struct slot *s,
+static int walk_ring(struct queue *q, struct slot *s,
 		     struct chain *c, struct source *from)
 {
 	for (uint32_t n = 1; n <= from->most; n++) {
 		uint16_t flags;
 		int r = VBLK_OK;
 
-		if (!next_desc(dev, q, s, from, n, &c->desc))
+		if (!next_desc(q, s, from, n, &c->desc))
 			break;
 		flags = vblk_le16_get(c->desc.flags);
 		s->head = vblk_le16_get(c->desc.next);
@@ -128,21 +128,21 @@ static int walk_ring(struct vblk *dev, struct queue *q, struct slot *s,
 		if (c->broken)
 			; /* on to its end */
 		else if (!(flags & VBLK_DESC_INDIRECT))
-			r = vblk_chain_add(dev, q, s, c);
-		else if (!has(dev, VBLK_F_INDIRECT_DESC) || n > 1 ||
+			r = vblk_chain_add(q, s, c);
+		else if (!has(q->dev, VBLK_F_INDIRECT_DESC) || n > 1 ||
 			 (flags & VBLK_DESC_NEXT))
 			c->broken = "2.8.8";
 		else
-			r = vblk_chain_table(dev, q, s, c, false);
+			r = vblk_chain_table(q, s, c, false);
 		if (r == VBLK_EUNMAPPED)
 			return r;
 		if (!(flags & VBLK_DESC_NEXT))
 			return 1;
 	}
-	return vblk_distrust(dev, q, "2.8.6");
+	return vblk_distrust(q, "2.8.6");
 }
 
-int vblk_packed_fetch(struct vblk *dev, struct queue *q, struct slot *s,
+int vblk_packed_fetch(struct queue *q, struct slot *s,
 		      struct chain *c)
 {
 	struct source from = { q->next_avail, 0, 0, q->size - q->out, false };
@@ -151,13 +151,13 @@ int vblk_packed_fetch(struct vblk *dev, struct queue *q, struct slot *s,
 		from.at = vblk_log_next(q, false);
 		from.replay = from.at != VBLK_NONE;
 		if (!from.replay)
-			return vblk_distrust(dev, q, "2.8");
+			return vblk_distrust(q, "2.8");
 		s->entry = from.at;
 		from.most = vblk_plog_length(q, from.at);
 	} else {
 		if (from.most == 0)
 			return 0; /* all are ours: no driver may lap us */
-		from.flags = flags_at(dev, q, from.at);
+		from.flags = flags_at(q, from.at);
 		if (!available(from.flags, from.at))
 			return 0;
 		vblk_rmb(); /* flags before the rest, 2.8.21.1 */
@@ -165,7 +165,7 @@ int vblk_packed_fetch(struct vblk *dev, struct queue *q, struct slot *s,
 			from.entry = s->entry = vblk_plog_free(q);
 	}
 	vblk_chain_begin(s, c, 0);
-	return walk_ring(dev, q, s, c, &from);
+	return walk_ring(q, s, c, &from);
 }
 
 void vblk_packed_take(struct queue *q, struct slot *s)
@@ -183,22 +183,22 @@ void vblk_packed_take(struct queue *q, struct slot *s)
 
 /* --- used descriptors ----------------------------------------------------- */
 
-static void store_flags(struct vblk *dev, struct queue *q, uint16_t pos,
+static void store_flags(struct queue *q, uint16_t pos,
 			uint32_t flags)
 {
-	vblk_ring_store16(dev, q, AREA_DESC, 16u * index_of(pos) + FLAGS_AT,
+	vblk_ring_store16(q, AREA_DESC, 16u * index_of(pos) + FLAGS_AT,
 			  (uint16_t)flags);
 }
 
 /* 2.8.1, and WRITE if something was written, 2.8.4. */
-static void show(struct vblk *dev, struct queue *q, uint16_t pos, bool wrote)
+static void show(struct queue *q, uint16_t pos, bool wrote)
 {
-	store_flags(dev, q, pos,
+	store_flags(q, pos,
 		    (pos & VBLK_WRAP ? AVAIL_USED : 0u) |
 			    (wrote ? VBLK_DESC_WRITE : 0u));
 }
 
-void vblk_packed_put(struct vblk *dev, struct queue *q, struct slot *s,
+void vblk_packed_put(struct queue *q, struct slot *s,
 		     uint32_t len)
 {
 	uint16_t pos = q->next_used;
@@ -206,12 +206,12 @@ void vblk_packed_put(struct vblk *dev, struct queue *q, struct slot *s,
 
 	if (!q->attached)
 		return; /* the ring's memory is gone */
-	vblk_ring_store32(dev, q, AREA_DESC, off + LEN_AT, len);
-	vblk_ring_store16(dev, q, AREA_DESC, off + ID_AT, s->head);
+	vblk_ring_store32(q, AREA_DESC, off + LEN_AT, len);
+	vblk_ring_store16(q, AREA_DESC, off + ID_AT, s->head);
 	if (pos == q->published)
 		q->wrote = len > 0; /* its flags show the batch: publish */
 	else
-		show(dev, q, pos, len > 0);
+		show(q, pos, len > 0);
 	if (log_of(q))
 		vblk_plog_put(q, s->entry, pos == q->published);
 	q->next_used = ahead(q, pos, s->descs);
@@ -219,21 +219,21 @@ void vblk_packed_put(struct vblk *dev, struct queue *q, struct slot *s,
 }
 
 /* 2.8.10: did the n descriptors before next_used pass the driver's event? */
-static bool wanted(struct vblk *dev, struct queue *q, uint32_t n)
+static bool wanted(struct queue *q, uint32_t n)
 {
 	struct mem *m;
-	uint8_t *p = vblk_ring_at(dev, q, AREA_AVAIL, 0, &m);
+	uint8_t *p = vblk_ring_at(q, AREA_AVAIL, 0, &m);
 	uint32_t v = vblk_le32_get(vblk_load32((struct vblk_le32 *)(void *)p));
 	uint32_t flags = v >> 16 & 3u, after;
 
-	if (flags != VBLK_EVENT_DESC || !has(dev, VBLK_F_EVENT_IDX))
+	if (flags != VBLK_EVENT_DESC || !has(q->dev, VBLK_F_EVENT_IDX))
 		return flags != VBLK_EVENT_DISABLE;
 	/* how far next_used is past it, at most one lap */
 	after = between(q, (uint16_t)v, q->next_used);
 	return after - 1u < n;
 }
 
-bool vblk_packed_publish(struct vblk *dev, struct queue *q)
+bool vblk_packed_publish(struct queue *q)
 {
 	uint16_t old = q->published;
 	bool tell = q->tell;
@@ -246,48 +246,48 @@ bool vblk_packed_publish(struct vblk *dev, struct queue *q)
 	if (log_of(q))
 		vblk_plog_publish(q);
 	vblk_wmb(); /* data, status, descriptors before flags */
-	show(dev, q, old, q->wrote);
+	show(q, old, q->wrote);
 	q->published = q->next_used;
 	if (log_of(q))
 		vblk_plog_published(q);
 	vblk_mb(); /* flags before the driver's wish, 2.8.21.3.1 */
-	return wanted(dev, q, between(q, old, q->next_used)) || tell;
+	return wanted(q, between(q, old, q->next_used)) || tell;
 }
 
 /* --- notifications -------------------------------------------------------- */
 
-static void wish(struct vblk *dev, struct queue *q, uint32_t flags,
+static void wish(struct queue *q, uint32_t flags,
 		 uint16_t pos)
 {
-	vblk_ring_store32(dev, q, AREA_USED, 0, flags << 16 | pos);
+	vblk_ring_store32(q, AREA_USED, 0, flags << 16 | pos);
 }
 
 /* With EVENT_IDX a stale descriptor event does the same. */
-void vblk_packed_quiet(struct vblk *dev, struct queue *q)
+void vblk_packed_quiet(struct queue *q)
 {
-	if (q->quiet || has(dev, VBLK_F_EVENT_IDX))
+	if (q->quiet || has(q->dev, VBLK_F_EVENT_IDX))
 		return;
-	wish(dev, q, VBLK_EVENT_DISABLE, 0);
+	wish(q, VBLK_EVENT_DISABLE, 0);
 	q->quiet = true;
 }
 
-static bool something(struct vblk *dev, struct queue *q)
+static bool something(struct queue *q)
 {
 	return q->out < q->size &&
-	       available(flags_at(dev, q, q->next_avail), q->next_avail);
+	       available(flags_at(q, q->next_avail), q->next_avail);
 }
 
-bool vblk_packed_arm(struct vblk *dev, struct queue *q)
+bool vblk_packed_arm(struct queue *q)
 {
-	if (q->replay > 0 || something(dev, q))
+	if (q->replay > 0 || something(q))
 		return false;
-	if (has(dev, VBLK_F_EVENT_IDX))
-		wish(dev, q, VBLK_EVENT_DESC, q->next_avail);
+	if (has(q->dev, VBLK_F_EVENT_IDX))
+		wish(q, VBLK_EVENT_DESC, q->next_avail);
 	else if (q->quiet)
-		wish(dev, q, VBLK_EVENT_ENABLE, 0);
+		wish(q, VBLK_EVENT_ENABLE, 0);
 	q->quiet = false;
 	vblk_mb(); /* our wish before a last look, 2.8.10 */
-	return !something(dev, q);
+	return !something(q);
 }
 
 /* --- the beginning -------------------------------------------------------- */
@@ -296,28 +296,27 @@ bool vblk_packed_arm(struct vblk *dev, struct queue *q)
  * The last life wrote used descriptors that it did not publish: the driver must
  * not find them when it gets there, since their chains are executed again.
  */
-static void unwrite(struct vblk *dev, struct queue *q)
+static void unwrite(struct queue *q)
 {
 	uint16_t pos = q->next_used;
 
 	for (uint32_t i = 0; i < q->out; i++, pos = ahead(q, pos, 1))
-		store_flags(dev, q, pos, fresh_at(pos));
+		store_flags(q, pos, fresh_at(pos));
 }
 
-int vblk_packed_begin(struct vblk *dev, struct queue *q)
+int vblk_packed_begin(struct queue *q)
 {
-	wish(dev, q, VBLK_EVENT_ENABLE, 0);
+	wish(q, VBLK_EVENT_ENABLE, 0);
 	q->used_from_ring = false;
 	if (log_of(q) && !vblk_log_fresh(q->log)) {
 		uint16_t old = vblk_plog_used(q);
 
 		/* was the batch of the crash shown to the driver? */
 		if (index_of(old) >= q->size ||
-		    !vblk_plog_recover(q,
-				       !available(flags_at(dev, q, old), old)))
-			return vblk_distrust(dev, q, "2.8");
+		    !vblk_plog_recover(q, !available(flags_at(q, old), old)))
+			return vblk_distrust(q, "2.8");
 		q->next_avail = ahead(q, q->next_used, q->out);
-		unwrite(dev, q);
+		unwrite(q);
 	} else {
 		q->out = (uint16_t)between(q, q->next_used, q->next_avail);
 		if (log_of(q))

@@ -9,7 +9,7 @@
 
 /* --- available ring to chain ---------------------------------------------- */
 
-static int walk(struct vblk *dev, struct queue *q, struct slot *s,
+static int walk(struct queue *q, struct slot *s,
 		struct chain *c, uint16_t head)
 {
 	uint16_t i = head;
@@ -18,18 +18,17 @@ static int walk(struct vblk *dev, struct queue *q, struct slot *s,
 		uint16_t flags;
 		int r;
 
-		vblk_ring_desc(dev, q, i, &c->desc);
+		vblk_ring_desc(q, i, &c->desc);
 		flags = vblk_le16_get(c->desc.flags);
 		if (flags & VBLK_DESC_INDIRECT) {
-			if (!has(dev, VBLK_F_INDIRECT_DESC) ||
+			if (!has(q->dev, VBLK_F_INDIRECT_DESC) ||
 			    (flags & VBLK_DESC_NEXT))
 				break;
-			return vblk_chain_table(dev, q, s, c, true) ==
-					       VBLK_EUNMAPPED
+			return vblk_chain_table(q, s, c, true) == VBLK_EUNMAPPED
 				       ? VBLK_EUNMAPPED
 				       : 1;
 		}
-		r = vblk_chain_add(dev, q, s, c);
+		r = vblk_chain_add(q, s, c);
 		if (r == VBLK_EUNMAPPED)
 			return r;
 		if (r != VBLK_OK)
@@ -46,7 +45,7 @@ static int walk(struct vblk *dev, struct queue *q, struct slot *s,
 }
 
 /* What the last life had taken and not given back comes first. */
-static int next_head(struct vblk *dev, struct queue *q, uint16_t *head)
+static int next_head(struct queue *q, uint16_t *head)
 {
 	if (log_of(q) && q->replay > 0) {
 		*head = vblk_log_next(q, false);
@@ -55,35 +54,35 @@ static int next_head(struct vblk *dev, struct queue *q, uint16_t *head)
 		q->replay = 0;
 	}
 	if (q->seen_avail == q->next_avail) {
-		uint16_t idx = vblk_ring_load16(dev, q, AREA_AVAIL, VBLK_AVAIL_IDX);
+		uint16_t idx = vblk_ring_load16(q, AREA_AVAIL, VBLK_AVAIL_IDX);
 
 		if (idx == q->next_avail)
 			return 0;
 		if ((uint16_t)(idx - q->next_avail) > q->size)
-			return vblk_distrust(dev, q, "2.7.13.3");
+			return vblk_distrust(q, "2.7.13.3");
 		q->seen_avail = idx;
 		vblk_rmb();     /* idx before entries and descriptors */
 	}
-	*head = vblk_ring_load16(dev, q, AREA_AVAIL,
-			    VBLK_AVAIL_RING +
-				    2u * (q->next_avail & (q->size - 1u)));
+	*head = vblk_ring_load16(q, AREA_AVAIL,
+				 VBLK_AVAIL_RING +
+					 2u * (q->next_avail & (q->size - 1u)));
 	if (*head >= q->size)
-		return vblk_distrust(dev, q, "2.7.6");
+		return vblk_distrust(q, "2.7.6");
 	if (bit_get(q->taken, *head))
-		return vblk_distrust(dev, q, "2.7.13.1");
+		return vblk_distrust(q, "2.7.13.1");
 	return 1;
 }
 
-int vblk_split_fetch(struct vblk *dev, struct queue *q, struct slot *s,
+int vblk_split_fetch(struct queue *q, struct slot *s,
 		     struct chain *c)
 {
 	uint16_t head;
-	int r = next_head(dev, q, &head);
+	int r = next_head(q, &head);
 
 	if (r <= 0)
 		return r;
 	vblk_chain_begin(s, c, head);
-	return walk(dev, q, s, c, head);
+	return walk(q, s, c, head);
 }
 
 void vblk_split_take(struct queue *q, struct slot *s)
@@ -101,7 +100,7 @@ void vblk_split_take(struct queue *q, struct slot *s)
 
 /* --- used elements -------------------------------------------------------- */
 
-void vblk_split_put(struct vblk *dev, struct queue *q, struct slot *s,
+void vblk_split_put(struct queue *q, struct slot *s,
 		    uint32_t len)
 {
 	uint32_t off = VBLK_USED_RING + 8u * (q->next_used & (q->size - 1u));
@@ -109,14 +108,14 @@ void vblk_split_put(struct vblk *dev, struct queue *q, struct slot *s,
 	bit_clear(q->taken, s->head);
 	if (!q->attached)
 		return;         /* the ring's memory is gone */
-	vblk_ring_store32(dev, q, AREA_USED, off, s->head);
-	vblk_ring_store32(dev, q, AREA_USED, off + 4u, len);
+	vblk_ring_store32(q, AREA_USED, off, s->head);
+	vblk_ring_store32(q, AREA_USED, off + 4u, len);
 	if (log_of(q))
 		vblk_log_used(log_of(q), s->head);
 	q->next_used++;
 }
 
-bool vblk_split_publish(struct vblk *dev, struct queue *q)
+bool vblk_split_publish(struct queue *q)
 {
 	uint16_t old = q->published, now = q->next_used;
 	bool tell = q->tell;
@@ -127,19 +126,19 @@ bool vblk_split_publish(struct vblk *dev, struct queue *q)
 	if (old == now)
 		return tell;
 	vblk_wmb();             /* data, status, elements before idx */
-	vblk_ring_store16(dev, q, AREA_USED, VBLK_USED_IDX, now);
+	vblk_ring_store16(q, AREA_USED, VBLK_USED_IDX, now);
 	q->published = now;
 	if (log_of(q))
 		vblk_log_published(q, old, now);
 	vblk_mb();              /* idx before the driver's wish, 2.7.7.2 */
-	if (has(dev, VBLK_F_EVENT_IDX)) {
-		uint16_t event = vblk_ring_load16(dev, q, AREA_AVAIL,
-					     VBLK_AVAIL_RING + 2u * q->size);
+	if (has(q->dev, VBLK_F_EVENT_IDX)) {
+		uint16_t event = vblk_ring_load16(
+			q, AREA_AVAIL, VBLK_AVAIL_RING + 2u * q->size);
 
 		return tell ||
 		       (uint16_t)(now - event - 1u) < (uint16_t)(now - old);
 	}
-	return !(vblk_ring_load16(dev, q, AREA_AVAIL, VBLK_AVAIL_FLAGS) &
+	return !(vblk_ring_load16(q, AREA_AVAIL, VBLK_AVAIL_FLAGS) &
 		 VBLK_AVAIL_NO_INTERRUPT) ||
 	       tell;
 }
@@ -149,43 +148,43 @@ bool vblk_split_publish(struct vblk *dev, struct queue *q)
 /*
  * With EVENT_IDX a stale avail_event does the same, and flags stays 0 (2.7.10).
  */
-void vblk_split_quiet(struct vblk *dev, struct queue *q)
+void vblk_split_quiet(struct queue *q)
 {
-	if (q->quiet || has(dev, VBLK_F_EVENT_IDX))
+	if (q->quiet || has(q->dev, VBLK_F_EVENT_IDX))
 		return;
-	vblk_ring_store16(dev, q, AREA_USED, VBLK_USED_FLAGS, VBLK_USED_NO_NOTIFY);
+	vblk_ring_store16(q, AREA_USED, VBLK_USED_FLAGS, VBLK_USED_NO_NOTIFY);
 	q->quiet = true;
 }
 
-bool vblk_split_arm(struct vblk *dev, struct queue *q)
+bool vblk_split_arm(struct queue *q)
 {
 	if (q->replay > 0 || q->seen_avail != q->next_avail)
 		return false;
-	if (has(dev, VBLK_F_EVENT_IDX))
-		vblk_ring_store16(dev, q, AREA_USED, VBLK_USED_RING + 8u * q->size,
-			     q->next_avail);
+	if (has(q->dev, VBLK_F_EVENT_IDX))
+		vblk_ring_store16(q, AREA_USED, VBLK_USED_RING + 8u * q->size,
+				  q->next_avail);
 	else if (q->quiet)
-		vblk_ring_store16(dev, q, AREA_USED, VBLK_USED_FLAGS, 0);
+		vblk_ring_store16(q, AREA_USED, VBLK_USED_FLAGS, 0);
 	q->quiet = false;
 	vblk_mb(); /* our wish before a last look at idx, 2.7.13.4.1 */
-	return vblk_ring_load16(dev, q, AREA_AVAIL, VBLK_AVAIL_IDX) == q->next_avail;
+	return vblk_ring_load16(q, AREA_AVAIL, VBLK_AVAIL_IDX) == q->next_avail;
 }
 
-int vblk_split_begin(struct vblk *dev, struct queue *q)
+int vblk_split_begin(struct queue *q)
 {
 	bool again = log_of(q) && !vblk_log_fresh(log_of(q));
 	int r = VBLK_OK;
 
 	if (again || q->used_from_ring) {
-		q->next_used = vblk_ring_load16(dev, q, AREA_USED, VBLK_USED_IDX);
+		q->next_used = vblk_ring_load16(q, AREA_USED, VBLK_USED_IDX);
 		q->used_from_ring = false;
 	}
 	if (again)
-		r = vblk_log_recover(dev, q, q->next_used);
+		r = vblk_log_recover(q, q->next_used);
 	else if (log_of(q))
 		vblk_log_begin(q, q->next_used);
 	q->published = q->next_used;
 	q->seen_avail = q->next_avail;
-	vblk_ring_store16(dev, q, AREA_USED, VBLK_USED_FLAGS, 0);
+	vblk_ring_store16(q, AREA_USED, VBLK_USED_FLAGS, 0);
 	return r;
 }

@@ -43,7 +43,28 @@ static void trace(struct vblk_lane *lane, enum vblk_trace id, uint64_t a,
 
 static uint64_t tag_of(uint16_t queue, vblk_tag tag)
 {
-	return (uint64_t)queue << 16 | tag;
+	return (uint32_t)queue << 16 | tag;
+}
+
+/* --- sets of queues ------------------------------------------------------- */
+
+static VBLK_HOT bool in(uint64_t set, uint16_t queue)
+{
+	return set >> queue & 1u;
+}
+
+static VBLK_HOT void mark(uint64_t *set, uint16_t queue, bool on)
+{
+	uint64_t bit = UINT64_C(1) << queue;
+
+	*set = on ? *set | bit : *set & ~bit;
+}
+
+/* Poll it, if it is one of ours. */
+static void kick(struct vblk_lane *lane, uint16_t queue)
+{
+	if (in(lane->queues, queue))
+		mark(&lane->kicked, queue, true);
 }
 
 /* --- telling the driver --------------------------------------------------- */
@@ -80,12 +101,10 @@ static void publish(struct vblk_lane *lane)
 
 static void fault(struct vblk_lane *lane, uint16_t queue)
 {
-	uint64_t bit = UINT64_C(1) << queue;
-
-	lane->kicked &= ~bit;
-	if (lane->faulted & bit)
+	mark(&lane->kicked, queue, false);
+	if (in(lane->faulted, queue))
 		return;
-	lane->faulted |= bit;
+	mark(&lane->faulted, queue, true);
 	trace(lane, VBLK_TRACE_FAULT, queue, 0);
 	if (!lane->mmio || vblk_mmio_line(lane->mmio))
 		signal(lane, VBLK_SOURCE_CONFIG, true);
@@ -123,7 +142,7 @@ static int done(struct vblk_lane *lane, uint16_t queue, vblk_tag tag,
 	if (r != VBLK_OK)
 		return r;
 	trace(lane, VBLK_TRACE_DONE, tag_of(queue, tag), status);
-	lane->publish |= UINT64_C(1) << queue;
+	mark(&lane->publish, queue, true);
 	return VBLK_OK;
 }
 
@@ -149,7 +168,7 @@ static VBLK_APART void abandon(struct vblk_lane *lane)
 	lane->refused = kept;
 	for (uint16_t q = 0; lane->hal->cancel && q < cfg->num_queues; q++)
 		for (uint16_t t = 0; t < cfg->slots; t++)
-			if (lane->queues >> q & 1u && given_up(lane, q) &&
+			if (in(lane->queues, q) && given_up(lane, q) &&
 			    vblk_in_flight(lane->dev, q, t))
 				lane->hal->cancel(lane->ctx, q, t);
 }
@@ -196,9 +215,8 @@ static void write(struct vblk_lane *lane, const struct vblk_access *a)
 	unsigned fx = vblk_mmio_write(lane->mmio, a->offset, a->size, a->value);
 
 	if (fx & VBLK_FX_KICK)
-		lane->kicked |= UINT64_C(1) << vblk_mmio_notified(
-					lane->mmio, (uint32_t)a->value) &
-				lane->queues;
+		kick(lane, (uint16_t)vblk_mmio_notified(lane->mmio,
+							(uint32_t)a->value));
 	if (fx & VBLK_FX_START)
 		lane->kicked |= lane->queues;
 	if (fx & (VBLK_FX_START | VBLK_FX_HOLD))
@@ -244,8 +262,7 @@ int vblk_lane_event(struct vblk_lane *lane, const struct vblk_event *e)
 		return VBLK_OK;
 	case VBLK_EV_KICK:
 		if (vblk_kick(lane->dev, e->u.kick.queue))
-			lane->kicked |= UINT64_C(1) << e->u.kick.queue &
-					lane->queues;
+			kick(lane, e->u.kick.queue);
 		return VBLK_OK;
 	case VBLK_EV_DONE:
 		return done(lane, e->u.done.queue, e->u.done.tag,
@@ -305,11 +322,9 @@ static int map_one(struct vblk_lane *lane, const struct vblk_range *want)
  */
 static bool start_over(struct vblk_lane *lane, uint16_t queue)
 {
-	uint64_t bit = UINT64_C(1) << queue;
-
-	if (lane->again & bit || !vblk_idle(lane->dev))
+	if (in(lane->again, queue) || !vblk_idle(lane->dev))
 		return false;
-	lane->again |= bit;     /* once, until a poll gets through */
+	mark(&lane->again, queue, true); /* once, until a poll gets through */
 	vblk_mem_unpromise(lane->dev);
 	while (make_room(lane))
 		;
@@ -364,14 +379,13 @@ static bool submit(struct vblk_lane *lane)
 /* True: there may be more at once. *waits: not for want of requests. */
 static bool serve(struct vblk_lane *lane, uint16_t queue, bool *waits)
 {
-	uint64_t bit = UINT64_C(1) << queue;
 	int n = vblk_poll(lane->dev, queue, lane->batch, VBLK_BATCH);
 
-	lane->publish |= bit;
+	mark(&lane->publish, queue, true);
 	*waits = n == VBLK_EUNMAPPED;
 	if (*waits)
 		return map_missing(lane, queue);
-	lane->again &= ~bit;
+	mark(&lane->again, queue, false);
 	if (n < 0) {
 		fault(lane, queue);
 		return false;
@@ -386,8 +400,13 @@ static bool serve(struct vblk_lane *lane, uint16_t queue, bool *waits)
 		return false;
 	if (!vblk_poll_idle(lane->dev, queue))
 		return !vblk_full(lane->dev, queue);
-	lane->kicked &= ~bit;
+	mark(&lane->kicked, queue, false);
 	return false;
+}
+
+static void next_turn(struct vblk_lane *lane, uint16_t total)
+{
+	lane->next = (uint16_t)(lane->next + 1u < total ? lane->next + 1u : 0);
 }
 
 static bool round_robin(struct vblk_lane *lane)
@@ -396,40 +415,31 @@ static bool round_robin(struct vblk_lane *lane)
 	bool more = false, waited = false;
 
 	for (uint16_t i = 0; i < total; i++) {
-		uint16_t q = (uint16_t)(lane->next + i);
+		uint16_t q = lane->next;
 		bool waits;
 
-		if (q >= total)
-			q = (uint16_t)(q - total);
-
-		if (!(lane->kicked >> q & 1u))
+		next_turn(lane, total);
+		if (!in(lane->kicked, q))
 			continue;
 		more = serve(lane, q, &waits) || more;
 		/* one that got through may have been who the others wait for */
 		more = more || (waited && !waits);
 		waited = waited || waits;
-		if (lane->offered < lane->refused) {
-			/* the store is full; another queue's turn next */
-			lane->next = (uint16_t)(q + 1u < total ? q + 1u : 0);
-			return false;
-		}
+		if (lane->offered < lane->refused)
+			return false; /* the store is full */
 	}
-	lane->next = (uint16_t)(lane->next + 1u < total ? lane->next + 1u : 0);
+	next_turn(lane, total);
 	return more;
 }
 
 bool vblk_lane_stopped(const struct vblk_lane *lane)
 {
-	const struct vblk_config *cfg = vblk_configuration(lane->dev);
+	uint16_t total = vblk_configuration(lane->dev)->num_queues;
 
-	if (!lane->stop)
-		return false;
-	for (uint16_t q = 0; q < cfg->num_queues; q++)
-		for (uint16_t t = 0; t < cfg->slots; t++)
-			if (lane->queues >> q & 1u &&
-			    vblk_in_flight(lane->dev, q, t))
-				return false;
-	return true;
+	for (uint16_t q = 0; lane->stop && q < total; q++)
+		if (in(lane->queues, q) && !vblk_queue_idle(lane->dev, q))
+			return false;
+	return lane->stop;
 }
 
 bool vblk_lane_drain(struct vblk_lane *lane)

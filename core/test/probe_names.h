@@ -84,6 +84,7 @@
 #define vblk_poll_idle p_poll_idle
 #define vblk_queue_check p_queue_check
 #define vblk_queue_fault p_queue_fault
+#define vblk_queue_idle p_queue_idle
 #define vblk_queue_start p_queue_start
 #define vblk_queue_started p_queue_started
 #define vblk_queue_stop p_queue_stop

@@ -413,7 +413,10 @@ bool vblk_irq(struct vblk *dev, uint16_t queue);
  */
 bool vblk_poll_idle(struct vblk *dev, uint16_t queue);
 
-/* Nothing is handed out, on any queue. */
+/* Nothing is handed out, on this queue. */
+bool vblk_queue_idle(const struct vblk *dev, uint16_t queue);
+
+/* Nor on any. */
 bool vblk_idle(const struct vblk *dev);
 
 /* Every slot is handed out: complete one before polling again. */
