@@ -85,13 +85,13 @@ struct slot {
 #define ANSWER_ID    0xfeu      /* write the serial */
 
 struct chain {                  /* while its descriptors are read */
-	struct vblk_header header;
-	struct vblk_desc desc;  /* the one at hand */
-	uint64_t out_bytes;     /* readable after the header */
-	uint32_t have;          /* bytes of header */
 	bool     too_many;      /* ranges */
 	bool     unreadable;    /* part of the header is no memory */
+	uint32_t have;          /* bytes of header */
 	const char *broken;     /* section; NULL: a chain with a status byte */
+	uint64_t out_bytes;     /* readable after the header */
+	struct vblk_header header;
+	struct vblk_desc desc;  /* the one at hand */
 };
 
 /* Packed: the ring, driver's and device's event suppression, 2.8. */

@@ -46,32 +46,32 @@ static void carve_queue(struct carve *c, const struct vblk_config *cfg,
 {
 	uint32_t *refs = take(c, sizeof(*refs), cfg->regions);
 	uint8_t *taken = take(c, 1, (cfg->queue_size + 7u) / 8u);
-	struct slot *slot = take(c, sizeof(*slot), cfg->slots);
+	struct slot *s = take(c, sizeof(*s), cfg->slots);
+	uint32_t each = cfg->segs + 1u;
+	struct range *range = take(c, each * sizeof(*range), cfg->slots);
+	uint16_t *region = take(c, each * sizeof(*region), cfg->slots);
 	struct queue *q;
 
-	for (uint16_t i = 0; i < cfg->slots; i++) {
-		struct range *range = take(c, sizeof(*range), cfg->segs + 1u);
-		uint16_t *region = take(c, sizeof(*region), cfg->segs + 1u);
-
-		if (!slot)
-			continue;
-		slot[i].range = range;
-		slot[i].req.seg = slot[i].seg;
-		slot[i].req.queue = index;
-		slot[i].req.tag = i;
-		slot[i].region = region;
-		slot[i].next = (uint16_t)(i + 1u < cfg->slots ? i + 1u
-							      : VBLK_NONE);
-	}
 	if (!dev)
 		return;
 	q = &dev->queue[index];
 	q->dev = dev;
-	q->slot = slot;
+	q->slot = s;
 	q->refs = refs;
 	q->taken = taken;
 	q->parsed = VBLK_NONE;
 	q->first = VBLK_NONE;
+	for (uint16_t i = 0; i < cfg->slots; i++, s++) {
+		s->range = range;
+		s->req.seg = s->seg;
+		s->req.queue = index;
+		s->req.tag = i;
+		s->region = region;
+		s->next = (uint16_t)(i + 1u);
+		range += each;
+		region += each;
+	}
+	s[-1].next = VBLK_NONE;
 }
 
 static size_t carve(uint8_t *base, const struct vblk_config *cfg)
@@ -145,14 +145,29 @@ static VBLK_HOT void ring_put(struct queue *q,
 	RING(q, put, q, s, len);
 }
 
+/* True: the driver wants to know. */
 static VBLK_HOT bool ring_publish(struct queue *q)
 {
-	return RING(q, publish, q);
+	bool tell = q->tell;
+
+	if (!q->attached)
+		return false;
+	q->tell = false;
+	if (q->published == q->next_used)
+		return tell;
+	return RING(q, publish, q) || tell;
 }
 
+/*
+ * With EVENT_IDX a stale event does the same, and a split ring's flags stay 0
+ * (2.7.10).
+ */
 static VBLK_HOT void ring_quiet(struct queue *q)
 {
+	if (q->quiet || has(q->dev, VBLK_F_EVENT_IDX))
+		return;
 	RING(q, quiet, q);
+	q->quiet = true;
 }
 
 static VBLK_HOT bool ring_arm(struct queue *q)
@@ -607,7 +622,7 @@ bool vblk_poll_idle(struct vblk *dev, uint16_t queue)
 
 	if (!q || q->state != QUEUE_STARTED || q->faulted)
 		return true;
-	if (!q->attached || q->parsed != VBLK_NONE)
+	if (!q->attached || q->parsed != VBLK_NONE || q->replay > 0)
 		return false;
 	return ring_arm(q);
 }

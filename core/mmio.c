@@ -38,9 +38,9 @@ enum reg {
 /* Reset state, 4.2.2.1. */
 static void clear(struct vblk_mmio *m)
 {
-	for (uint16_t i = 0; i < m->num_queues; i++) {
-		struct vblk_mmio_queue *q = &m->queue[i];
+	struct vblk_mmio_queue *q = m->queue;
 
+	for (uint16_t i = 0; i < m->num_queues; i++, q++) {
 		vblk_zero(&q->addr, sizeof(q->addr));
 		q->addr.size = m->queue_size;
 		q->ready = q->stopping = q->resetting = false;
@@ -85,10 +85,11 @@ static bool frozen(const struct vblk_mmio *m)
 
 static uint32_t interrupt_status(const struct vblk_mmio *m)
 {
+	const struct vblk_mmio_queue *q = m->queue;
 	uint32_t v = 0;
 
-	for (uint16_t i = 0; i < m->num_queues; i++)
-		if (vblk_shared_load(&m->queue[i].raised) != m->queue[i].acked)
+	for (uint16_t i = 0; i < m->num_queues; i++, q++)
+		if (vblk_shared_load(&q->raised) != q->acked)
 			v |= INT_USED;
 	/* NEEDS_RESET is announced only to a driver that runs, 2.1.2 */
 	if (m->changed != m->changed_acked ||
@@ -100,8 +101,10 @@ static uint32_t interrupt_status(const struct vblk_mmio *m)
 
 static void acknowledge(struct vblk_mmio *m, uint32_t bits)
 {
-	for (uint16_t i = 0; (bits & INT_USED) && i < m->num_queues; i++)
-		m->queue[i].acked = vblk_shared_load(&m->queue[i].raised);
+	struct vblk_mmio_queue *q = m->queue;
+
+	for (uint16_t i = 0; (bits & INT_USED) && i < m->num_queues; i++, q++)
+		q->acked = vblk_shared_load(&q->raised);
 	if (bits & INT_CONFIG) {
 		m->changed_acked = m->changed;
 		if (vblk_needs_reset(m->dev))
@@ -198,14 +201,14 @@ uint64_t vblk_mmio_read(const struct vblk_mmio *m, uint64_t offset,
  * The driver begins anew, whatever the log holds. Was checked when it became
  * ready, and is not started: this succeeds.
  */
-static void start_queue(struct vblk_mmio *m, uint16_t i)
+static void start_queue(struct vblk_mmio *m, uint16_t i,
+			struct vblk_mmio_queue *q)
 {
 	struct vblk_inflight *log = m->log ? m->log[i] : NULL;
 
 	if (log)
 		vblk_inflight_reset(log);
-	m->queue[i].ready = vblk_queue_start(m->dev, i, &m->queue[i].addr, NULL,
-					     log) == VBLK_OK;
+	q->ready = vblk_queue_start(m->dev, i, &q->addr, NULL, log) == VBLK_OK;
 }
 
 static unsigned write_ready(struct vblk_mmio *m, struct vblk_mmio_queue *q,
@@ -223,7 +226,7 @@ static unsigned write_ready(struct vblk_mmio *m, struct vblk_mmio_queue *q,
 		q->ready = true;
 		if (!(m->status & VBLK_STATUS_DRIVER_OK))
 			return VBLK_FX_SAVE;
-		start_queue(m, i);
+		start_queue(m, i, q);
 		return VBLK_FX_SAVE | VBLK_FX_START;
 	}
 	q->stopping = true;
@@ -285,10 +288,10 @@ static unsigned write_queue(struct vblk_mmio *m, uint32_t offset, uint32_t v)
 static unsigned resume(struct vblk_mmio *m)
 {
 	unsigned fx = VBLK_FX_SAVE | VBLK_FX_START;
+	struct vblk_mmio_queue *q = m->queue;
 
 	m->status ^= VBLK_STATUS_SUSPEND | VBLK_STATUS_DRIVER_OK;
-	for (uint16_t i = 0; i < m->num_queues; i++) {
-		struct vblk_mmio_queue *q = &m->queue[i];
+	for (uint16_t i = 0; i < m->num_queues; i++, q++) {
 		struct vblk_queue_pos at = { q->avail, q->used,
 					     q->used_from_ring };
 
@@ -311,6 +314,7 @@ static unsigned resume(struct vblk_mmio *m)
 static unsigned write_status(struct vblk_mmio *m, uint32_t v)
 {
 	uint32_t fresh = v & VBLK_STATUS_SETTABLE & ~m->status;
+	struct vblk_mmio_queue *q = m->queue;
 
 	if (v == 0) {
 		m->resetting = true;
@@ -342,9 +346,9 @@ static unsigned write_status(struct vblk_mmio *m, uint32_t v)
 	m->status |= fresh;
 	if (!(fresh & VBLK_STATUS_DRIVER_OK))
 		return VBLK_FX_SAVE;
-	for (uint16_t i = 0; i < m->num_queues; i++)
-		if (m->queue[i].ready)
-			start_queue(m, i);
+	for (uint16_t i = 0; i < m->num_queues; i++, q++)
+		if (q->ready)
+			start_queue(m, i, q);
 	return VBLK_FX_SAVE | VBLK_FX_START;
 }
 
@@ -420,20 +424,21 @@ static void keep_fault(struct vblk_mmio *m)
 
 unsigned vblk_mmio_waits(const struct vblk_mmio *m)
 {
+	const struct vblk_mmio_queue *q = m->queue;
 	unsigned n = m->resetting;
 
-	for (uint16_t i = 0; i < m->num_queues; i++)
-		n += m->queue[i].stopping | m->queue[i].resetting;
+	for (uint16_t i = 0; i < m->num_queues; i++, q++)
+		n += q->stopping | q->resetting;
 	return HAS_SUSPEND ? n + m->suspending : n;
 }
 
 /* All queues are stopped, or wait for requests in flight. */
 static VBLK_APART void suspend(struct vblk_mmio *m)
 {
+	struct vblk_mmio_queue *q = m->queue;
 	bool all = true;
 
-	for (uint16_t i = 0; i < m->num_queues; i++) {
-		struct vblk_mmio_queue *q = &m->queue[i];
+	for (uint16_t i = 0; i < m->num_queues; i++, q++) {
 		struct vblk_queue_pos at;
 
 		if (!vblk_queue_started(m->dev, i))
@@ -454,6 +459,7 @@ static VBLK_APART void suspend(struct vblk_mmio *m)
 
 bool vblk_mmio_settle(struct vblk_mmio *m)
 {
+	struct vblk_mmio_queue *q = m->queue;
 	bool done = true;
 
 	if (m->resetting) {
@@ -462,9 +468,7 @@ bool vblk_mmio_settle(struct vblk_mmio *m)
 		clear(m);
 		return true;
 	}
-	for (uint16_t i = 0; i < m->num_queues; i++) {
-		struct vblk_mmio_queue *q = &m->queue[i];
-
+	for (uint16_t i = 0; i < m->num_queues; i++, q++) {
 		if (!q->stopping && !q->resetting)
 			continue;
 		keep_fault(m);

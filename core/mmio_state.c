@@ -46,7 +46,8 @@ int vblk_mmio_save(const struct vblk_mmio *m, void *out, size_t size)
 {
 	size_t n = HEAD + (size_t)EACH * m->num_queues;
 	struct vblk_le32 magic = vblk_le32_make(MAGIC);
-	uint8_t *b = out;
+	const struct vblk_mmio_queue *q = m->queue;
+	uint8_t *b = out, *e = b + HEAD;
 	int r;
 
 	if (size < n)
@@ -55,10 +56,7 @@ int vblk_mmio_save(const struct vblk_mmio *m, void *out, size_t size)
 	vblk_copy(b, &magic, 4);
 	vblk_pack(b, m, head_fields);
 	b[32] = (uint8_t)(m->suspending | m->unannounced << 1);
-	for (uint16_t i = 0; i < m->num_queues; i++) {
-		const struct vblk_mmio_queue *q = &m->queue[i];
-		uint8_t *e = b + HEAD + (size_t)EACH * i;
-
+	for (uint16_t i = 0; i < m->num_queues; i++, q++, e += EACH) {
 		vblk_pack(e, q, queue_fields);
 		e[26] = (uint8_t)(q->ready | q->resetting << 1 |
 				  q->used_from_ring << 2);
@@ -69,30 +67,30 @@ int vblk_mmio_save(const struct vblk_mmio *m, void *out, size_t size)
 
 static void load_registers(struct vblk_mmio_queue *q, const uint8_t *e)
 {
+	uint8_t flags = e[26];
+
 	vblk_unpack(q, e, queue_fields);
-	q->ready = e[26] & 1u;
-	q->resetting = e[26] & 2u;
-	q->used_from_ring = e[26] & 4u;
+	q->ready = flags & 1u;
+	q->resetting = flags & 2u;
+	q->used_from_ring = flags & 4u;
 	q->stopping = false;
 }
 
 /* Do registers and device tell the same story? */
 static bool consistent(const struct vblk_mmio *m)
 {
+	const struct vblk_mmio_queue *q = m->queue;
+	uint64_t accepted = vblk_accepted(m->dev);
 	bool ok = m->status & VBLK_STATUS_DRIVER_OK;
 	bool agreed = m->status & VBLK_STATUS_FEATURES_OK;
-
 	bool suspended = m->status & VBLK_STATUS_SUSPEND;
 
-	if ((m->status & ~ANY_STATUS) || (ok && !agreed) ||
-	    (m->suspending && !ok) || (suspended && (ok || !agreed)) ||
-	    ((m->suspending || suspended) &&
-	     !(vblk_accepted(m->dev) & VBLK_F_SUSPEND)) ||
-	    agreed != (vblk_accepted(m->dev) != 0))
+	if ((m->status & ~ANY_STATUS) || (ok && (!agreed || suspended)) ||
+	    (m->suspending && !ok) ||
+	    ((m->suspending || suspended) && !(accepted & VBLK_F_SUSPEND)) ||
+	    agreed != (accepted != 0))
 		return false;
-	for (uint16_t i = 0; i < m->num_queues; i++) {
-		const struct vblk_mmio_queue *q = &m->queue[i];
-
+	for (uint16_t i = 0; i < m->num_queues; i++, q++) {
 		bool started = vblk_queue_started(m->dev, i);
 
 		if ((started && !(ok && q->ready)) ||
@@ -109,6 +107,7 @@ int vblk_mmio_load(struct vblk_mmio *m, const void *in, size_t size)
 {
 	size_t n = HEAD + (size_t)EACH * m->num_queues;
 	const uint8_t *b = in;
+	struct vblk_mmio_queue *q = m->queue;
 	struct vblk_le32 magic;
 	int r;
 
@@ -134,8 +133,8 @@ int vblk_mmio_load(struct vblk_mmio *m, const void *in, size_t size)
 		m->unannounced = true; /* told when it resumes, 3.4 */
 		return VBLK_OK;
 	}
-	for (uint16_t i = 0; i < m->num_queues; i++)
-		vblk_shared_store(&m->queue[i].raised, m->queue[i].acked + 1u);
+	for (uint16_t i = 0; i < m->num_queues; i++, q++)
+		vblk_shared_store(&q->raised, q->acked + 1u);
 	m->changed = m->changed_acked + 1u;
 	return VBLK_OK;
 }

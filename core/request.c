@@ -171,9 +171,12 @@ static uint8_t parse_extent(const struct vblk *dev, struct slot *s,
 static uint8_t parse_type(const struct vblk *dev, struct slot *s,
 			  const struct chain *c)
 {
-	switch (vblk_le32_get(c->header.type)) {
-	case VBLK_T_IN: return parse_transfer(dev, s, c->out_bytes, false);
-	case VBLK_T_OUT: return parse_transfer(dev, s, c->out_bytes, true);
+	uint32_t type = vblk_le32_get(c->header.type);
+
+	switch (type) {
+	case VBLK_T_IN:
+	case VBLK_T_OUT:
+		return parse_transfer(dev, s, c->out_bytes, type == VBLK_T_OUT);
 	case VBLK_T_FLUSH:
 		s->req.op = VBLK_OP_FLUSH;
 		s->num_ranges = 0; /* has no data; what is there is not ours */
@@ -221,33 +224,32 @@ void vblk_chain_parse(struct vblk *dev, struct slot *s, struct chain *c)
 
 /* --- a request in host memory --------------------------------------------- */
 
-static void drop_segments(struct queue *q, struct slot *s)
+/* All of it or nothing: what was read before a miss is read anew. */
+static int read_extent(struct queue *q, struct slot *s, struct vblk_extent *e)
 {
-	while (s->req.num_segs > 0)
-		q->refs[s->region[--s->req.num_segs]]--;
+	uint8_t *at = (uint8_t *)e;
+	int r = VBLK_OK;
+
+	for (uint16_t i = 0; i < s->num_ranges && r == VBLK_OK; i++) {
+		r = vblk_mem_snapshot(q, s->range[i].gpa, s->range[i].len, at);
+		at += s->range[i].len;
+	}
+	return r;
 }
 
-/* 5.2.6.2: read the extent once, then judge it. */
-static uint8_t take_extent(struct queue *q, struct slot *s)
+/* 5.2.6.2 */
+static uint8_t judge_extent(const struct vblk *dev, struct slot *s,
+			    const struct vblk_extent *e)
 {
-	struct vblk *dev = q->dev;
 	bool zeroes = s->req.op == VBLK_OP_WRITE_ZEROES;
 	uint32_t limit = zeroes ? dev->cfg.max_zeroes_sectors
 			 : s->req.op == VBLK_OP_DISCARD
 				 ? dev->cfg.max_discard_sectors
 				 : dev->cfg.max_erase_sectors;
-	uint32_t flags, sectors, at = 0;
-	struct vblk_extent e;
+	uint32_t flags = vblk_le32_get(e->flags);
+	uint32_t sectors = vblk_le32_get(e->num_sectors);
 
-	for (uint16_t i = 0; i < s->req.num_segs; i++) {
-		vblk_snapshot((uint8_t *)&e + at, s->seg[i].host,
-			      s->seg[i].len);
-		at += s->seg[i].len;
-	}
-	drop_segments(q, s);
-	flags = vblk_le32_get(e.flags);
-	sectors = vblk_le32_get(e.num_sectors);
-	s->req.sector = vblk_le64_get(e.sector);
+	s->req.sector = vblk_le64_get(e->sector);
 	s->req.bytes = (uint64_t)sectors * VBLK_SECTOR_SIZE;
 	if (flags & ~(zeroes ? VBLK_EXTENT_UNMAP : 0u))
 		return VBLK_S_UNSUPP;
@@ -262,23 +264,25 @@ static uint8_t take_extent(struct queue *q, struct slot *s)
 
 /*
  * OK: s->answer says who answers. EUNMAPPED: memory is missing; nothing was
- * read, call again. EGUEST: the status byte is not in writable memory.
+ * taken, call again. EGUEST: the status byte is not in writable memory.
  */
 int vblk_request_ready(struct queue *q, struct slot *s)
 {
+	bool extent = s->answer == ANSWER_STORE && s->req.op >= VBLK_OP_DISCARD;
+	struct vblk_extent e;
 	int r = vblk_mem_status(q, s);
 
 	if (r != VBLK_OK)
 		return r;
-	r = vblk_mem_translate(q, s);
+	r = extent ? read_extent(q, s, &e) : vblk_mem_translate(q, s);
 	if (r == VBLK_EUNMAPPED) {
 		q->refs[s->region[q->dev->cfg.segs]]--;
 		return r;
 	}
 	if (r != VBLK_OK)
 		s->answer = VBLK_S_IOERR;
-	else if (s->answer == ANSWER_STORE && s->req.op >= VBLK_OP_DISCARD)
-		s->answer = take_extent(q, s);
+	else if (extent)
+		s->answer = judge_extent(q->dev, s, &e);
 	return VBLK_OK;
 }
 
@@ -325,7 +329,8 @@ uint32_t vblk_request_finish(struct queue *q, struct slot *s,
 	vblk_store8(s->status, status);
 	mem_mark(&dev->mem[id], s->status, 1);
 	q->refs[id]--;
-	drop_segments(q, s);
+	while (s->req.num_segs > 0)
+		q->refs[s->region[--s->req.num_segs]]--;
 	if (written == s->in_bytes)
 		written++;
 	return written > UINT32_MAX ? UINT32_MAX : (uint32_t)written;

@@ -26,7 +26,7 @@ int vblk_split_fetch(struct queue *q, struct slot *s,
 void vblk_split_take(struct queue *q, struct slot *s);
 void vblk_split_put(struct queue *q, struct slot *s,
 		    uint32_t len);
-/* Used elements become visible; true: the driver wants to know. */
+/* What was put becomes visible; true: the driver asked to be told. */
 bool vblk_split_publish(struct queue *q);
 /* Notifications off while polling; on, and look again: true: nothing there. */
 void vblk_split_quiet(struct queue *q);
@@ -49,75 +49,72 @@ bool vblk_packed_arm(struct queue *q);
  * where it is to be small, ring.c has the one copy of each.
  */
 #ifdef VBLK_SMALL
-uint8_t *vblk_ring_at(struct queue *q, unsigned kind,
-		      uint32_t off, struct mem **m);
-uint16_t vblk_ring_load16(struct queue *q, unsigned kind,
-			  uint32_t off);
-void vblk_ring_desc(struct queue *q, uint32_t i,
-		    struct vblk_desc *d);
-void vblk_ring_store16(struct queue *q, unsigned kind,
-		       uint32_t off, uint16_t v);
-void vblk_ring_store32(struct queue *q, unsigned kind,
-		       uint32_t off, uint32_t v);
+uint8_t *vblk_ring_at(struct queue *q, unsigned kind, uint32_t off);
+uint16_t vblk_ring_load16(struct queue *q, unsigned kind, uint32_t off);
+void vblk_ring_desc(struct queue *q, uint32_t i, struct vblk_desc *d);
+void vblk_ring_store16(struct queue *q, unsigned kind, uint32_t off,
+		       uint16_t v);
+void vblk_ring_store32(struct queue *q, unsigned kind, uint32_t off,
+		       uint32_t v);
+void vblk_ring_wrote(struct queue *q, unsigned kind, const uint8_t *p,
+		     uint32_t len);
 #define RING_WORD
 #else
 #define RING_WORD static inline __attribute__((always_inline))
 #endif
 
 #if !defined(VBLK_SMALL) || defined(VBLK_RING_HERE)
-RING_WORD uint8_t *vblk_ring_at(struct queue *q,
-				unsigned kind, uint32_t off,
-				struct mem **m)
+RING_WORD uint8_t *vblk_ring_at(struct queue *q, unsigned kind, uint32_t off)
 {
 	const struct area *a = &q->area[kind];
 
-	if (a->host) {
-		*m = &q->dev->mem[q->home[kind]];
+	if (a->host)
 		return a->host + off;
-	}
-	*m = vblk_mem_search(q, a->gpa + off);
-	return host_at(&(*m)->r, a->gpa + off);
+	return host_at(&vblk_mem_search(q, a->gpa + off)->r, a->gpa + off);
 }
 
-RING_WORD uint16_t vblk_ring_load16(struct queue *q,
-				     unsigned kind, uint32_t off)
+RING_WORD uint16_t vblk_ring_load16(struct queue *q, unsigned kind,
+				    uint32_t off)
 {
-	struct mem *m;
-	uint8_t *p = vblk_ring_at(q, kind, off, &m);
+	uint8_t *p = vblk_ring_at(q, kind, off);
 
 	return vblk_le16_get(vblk_load16((struct vblk_le16 *)(void *)p));
 }
 
 /* Descriptor i, as it lies there. */
-RING_WORD void vblk_ring_desc(struct queue *q, uint32_t i,
-			      struct vblk_desc *d)
+RING_WORD void vblk_ring_desc(struct queue *q, uint32_t i, struct vblk_desc *d)
 {
-	struct mem *m;
-	uint8_t *p = vblk_ring_at(q, AREA_DESC, 16u * i, &m);
+	uint8_t *p = vblk_ring_at(q, AREA_DESC, 16u * i);
 
 	vblk_snapshot(d, __builtin_assume_aligned(p, 16), 16);
 }
 
-RING_WORD void vblk_ring_store16(struct queue *q,
-				  unsigned kind, uint32_t off, uint16_t v)
+/* Where vblk_ring_at has just been, which left its region in q->hint. */
+RING_WORD void vblk_ring_wrote(struct queue *q, unsigned kind,
+			       const uint8_t *p, uint32_t len)
 {
-	struct mem *m;
-	uint8_t *p = vblk_ring_at(q, kind, off, &m);
+	uint16_t id = q->area[kind].host ? q->home[kind] : q->hint;
+
+	mem_mark(&q->dev->mem[id], p, len);
+}
+
+RING_WORD void vblk_ring_store16(struct queue *q, unsigned kind, uint32_t off,
+				 uint16_t v)
+{
+	uint8_t *p = vblk_ring_at(q, kind, off);
 
 	vblk_store16((struct vblk_le16 *)(void *)p, vblk_le16_make(v));
-	mem_mark(m, p, 2);
+	vblk_ring_wrote(q, kind, p, 2);
 }
 
-RING_WORD void vblk_ring_store32(struct queue *q,
-				  unsigned kind, uint32_t off, uint32_t v)
+RING_WORD void vblk_ring_store32(struct queue *q, unsigned kind, uint32_t off,
+				 uint32_t v)
 {
-	struct mem *m;
-	uint8_t *p = vblk_ring_at(q, kind, off, &m);
+	uint8_t *p = vblk_ring_at(q, kind, off);
 
 	vblk_store32((struct vblk_le32 *)(void *)p, vblk_le32_make(v));
-	mem_mark(m, p, 4);
+	vblk_ring_wrote(q, kind, p, 4);
 }
-
 #endif
 
 #endif

@@ -82,8 +82,7 @@ struct source {
 static void first_desc(struct queue *q, uint16_t pos,
 		       uint16_t flags, struct vblk_desc *d)
 {
-	struct mem *m;
-	uint8_t *p = vblk_ring_at(q, AREA_DESC, 16u * index_of(pos), &m);
+	uint8_t *p = vblk_ring_at(q, AREA_DESC, 16u * index_of(pos));
 
 	vblk_snapshot(&d->addr, __builtin_assume_aligned(p, 16), 8);
 	d->len = vblk_load32((struct vblk_le32 *)(void *)(p + LEN_AT));
@@ -221,8 +220,7 @@ void vblk_packed_put(struct queue *q, struct slot *s,
 /* 2.8.10: did the n descriptors before next_used pass the driver's event? */
 static bool wanted(struct queue *q, uint32_t n)
 {
-	struct mem *m;
-	uint8_t *p = vblk_ring_at(q, AREA_AVAIL, 0, &m);
+	uint8_t *p = vblk_ring_at(q, AREA_AVAIL, 0);
 	uint32_t v = vblk_le32_get(vblk_load32((struct vblk_le32 *)(void *)p));
 	uint32_t flags = v >> 16 & 3u, after;
 
@@ -236,13 +234,7 @@ static bool wanted(struct queue *q, uint32_t n)
 bool vblk_packed_publish(struct queue *q)
 {
 	uint16_t old = q->published;
-	bool tell = q->tell;
 
-	if (!q->attached)
-		return false;
-	q->tell = false;
-	if (old == q->next_used)
-		return tell;
 	if (log_of(q))
 		vblk_plog_publish(q);
 	vblk_wmb(); /* data, status, descriptors before flags */
@@ -251,7 +243,7 @@ bool vblk_packed_publish(struct queue *q)
 	if (log_of(q))
 		vblk_plog_published(q);
 	vblk_mb(); /* flags before the driver's wish, 2.8.21.3.1 */
-	return wanted(q, between(q, old, q->next_used)) || tell;
+	return wanted(q, between(q, old, q->next_used));
 }
 
 /* --- notifications -------------------------------------------------------- */
@@ -262,13 +254,9 @@ static void wish(struct queue *q, uint32_t flags,
 	vblk_ring_store32(q, AREA_USED, 0, flags << 16 | pos);
 }
 
-/* With EVENT_IDX a stale descriptor event does the same. */
 void vblk_packed_quiet(struct queue *q)
 {
-	if (q->quiet || has(q->dev, VBLK_F_EVENT_IDX))
-		return;
 	wish(q, VBLK_EVENT_DISABLE, 0);
-	q->quiet = true;
 }
 
 static bool something(struct queue *q)
@@ -279,7 +267,7 @@ static bool something(struct queue *q)
 
 bool vblk_packed_arm(struct queue *q)
 {
-	if (q->replay > 0 || something(q))
+	if (something(q))
 		return false;
 	if (has(q->dev, VBLK_F_EVENT_IDX))
 		wish(q, VBLK_EVENT_DESC, q->next_avail);

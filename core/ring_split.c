@@ -118,13 +118,7 @@ void vblk_split_put(struct queue *q, struct slot *s,
 bool vblk_split_publish(struct queue *q)
 {
 	uint16_t old = q->published, now = q->next_used;
-	bool tell = q->tell;
 
-	if (!q->attached)
-		return false;
-	q->tell = false;
-	if (old == now)
-		return tell;
 	vblk_wmb();             /* data, status, elements before idx */
 	vblk_ring_store16(q, AREA_USED, VBLK_USED_IDX, now);
 	q->published = now;
@@ -135,30 +129,22 @@ bool vblk_split_publish(struct queue *q)
 		uint16_t event = vblk_ring_load16(
 			q, AREA_AVAIL, VBLK_AVAIL_RING + 2u * q->size);
 
-		return tell ||
-		       (uint16_t)(now - event - 1u) < (uint16_t)(now - old);
+		return (uint16_t)(now - event - 1u) < (uint16_t)(now - old);
 	}
 	return !(vblk_ring_load16(q, AREA_AVAIL, VBLK_AVAIL_FLAGS) &
-		 VBLK_AVAIL_NO_INTERRUPT) ||
-	       tell;
+		 VBLK_AVAIL_NO_INTERRUPT);
 }
 
 /* --- notifications -------------------------------------------------------- */
 
-/*
- * With EVENT_IDX a stale avail_event does the same, and flags stays 0 (2.7.10).
- */
 void vblk_split_quiet(struct queue *q)
 {
-	if (q->quiet || has(q->dev, VBLK_F_EVENT_IDX))
-		return;
 	vblk_ring_store16(q, AREA_USED, VBLK_USED_FLAGS, VBLK_USED_NO_NOTIFY);
-	q->quiet = true;
 }
 
 bool vblk_split_arm(struct queue *q)
 {
-	if (q->replay > 0 || q->seen_avail != q->next_avail)
+	if (q->seen_avail != q->next_avail)
 		return false;
 	if (has(q->dev, VBLK_F_EVENT_IDX))
 		vblk_ring_store16(q, AREA_USED, VBLK_USED_RING + 8u * q->size,

@@ -97,6 +97,7 @@
 #define vblk_ring_load16 p_ring_load16
 #define vblk_ring_store16 p_ring_store16
 #define vblk_ring_store32 p_ring_store32
+#define vblk_ring_wrote p_ring_wrote
 #define vblk_sizeof p_sizeof
 #define vblk_snapshot p_snapshot
 #define vblk_split_arm p_split_arm
