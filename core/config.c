@@ -18,14 +18,24 @@ static bool power_of_two(uint32_t v)
 			(field) = (value); \
 	} while (0)
 
+#define FIELD32(field, value) { offsetof(struct vblk_config, field), value }
+
+static const struct { uint32_t offset, value; } defaults[] = {
+	FIELD32(block_size, VBLK_SECTOR_SIZE),
+	FIELD32(size_max, UINT32_C(1) << 20),
+	FIELD32(max_discard_sectors, UINT32_C(1) << 21),
+	FIELD32(max_zeroes_sectors, UINT32_C(1) << 21),
+	FIELD32(max_erase_sectors, UINT32_C(1) << 21),
+	FIELD32(discard_align, 1)
+};
+
 static void fill(struct vblk_config *c)
 {
-	DEFAULT(c->block_size, VBLK_SECTOR_SIZE);
-	DEFAULT(c->size_max, UINT32_C(1) << 20);
-	DEFAULT(c->max_discard_sectors, UINT32_C(1) << 21);
-	DEFAULT(c->max_zeroes_sectors, UINT32_C(1) << 21);
-	DEFAULT(c->max_erase_sectors, UINT32_C(1) << 21);
-	DEFAULT(c->discard_align, 1);
+	for (size_t i = 0; i < sizeof(defaults) / sizeof(*defaults); i++) {
+		uint8_t *field = (uint8_t *)c + defaults[i].offset;
+
+		DEFAULT(*(uint32_t *)(void *)field, defaults[i].value);
+	}
 	DEFAULT(c->num_queues, 1);
 	DEFAULT(c->queue_size, 128);
 	DEFAULT(c->slots, c->queue_size);
@@ -162,7 +172,7 @@ void vblk_resize(struct vblk *dev, uint64_t capacity)
 {
 	dev->cfg.capacity = capacity;
 	/* what was judged by the old size and waits for memory is read again */
-	for (uint16_t i = 0; i < dev->cfg.num_queues; i++)
+	for (uint32_t i = 0; i < dev->cfg.num_queues; i++)
 		vblk_unfetch(&dev->queue[i]);
 }
 

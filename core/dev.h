@@ -183,7 +183,6 @@ int vblk_mem_attach(struct queue *q);
 void vblk_mem_detach(struct queue *q);
 
 /* inflight.c: either ring's */
-bool vblk_log_fresh(const struct vblk_inflight *log);
 bool vblk_log_fits(const struct vblk_inflight *log, uint16_t size);
 uint16_t vblk_log_next(struct queue *q, bool taken);
 void vblk_log_count(struct queue *q);

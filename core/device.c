@@ -8,6 +8,7 @@
  * to FREE if the device itself answers. At most one slot of a queue is PARSED:
  * it waits for memory, and the queue waits with it.
  */
+#include "inflight.h"
 #include "ring.h"
 
 _Static_assert(VBLK_MAX_QUEUES >= 1 && VBLK_MAX_QUEUES <= 64, "1..64");
@@ -104,13 +105,15 @@ int vblk_init(struct vblk **dev, void *storage, size_t size,
 	      const struct vblk_config *cfg)
 {
 	struct vblk_config c = *cfg;
+	size_t need;
 
 	if (vblk_config_default(&c) != VBLK_OK || !storage ||
 	    (uintptr_t)storage % VBLK_STORAGE_ALIGN != 0)
 		return VBLK_EINVAL;
-	if (size < carve(NULL, &c))
+	need = carve(NULL, &c);
+	if (size < need)
 		return VBLK_ENOSPC;
-	vblk_zero(storage, carve(NULL, &c));
+	vblk_zero(storage, need);
 	(void)carve(storage, &c);
 	*dev = storage;
 	(*dev)->writeback = true;
@@ -178,7 +181,7 @@ static VBLK_HOT bool ring_arm(struct queue *q)
 /* --- queues --------------------------------------------------------------- */
 
 /* NULL: no such queue. */
-static VBLK_HOT struct queue *queue_of(const struct vblk *dev, uint32_t n)
+static VBLK_HOT struct queue *queue_of(const struct vblk *dev, uint16_t n)
 {
 	return n < dev->cfg.num_queues ? &dev->queue[n] : NULL;
 }
@@ -252,7 +255,7 @@ int vblk_queue_start(struct vblk *dev, uint16_t queue,
 	if (log && !log_of(q))
 		return VBLK_EINVAL;
 	/* GCOVR_EXCL_STOP */
-	again = log_of(q) && !vblk_log_fresh(log);
+	again = log_goes_on(q);
 	if (again && !vblk_log_fits(log, a->size))
 		return VBLK_EGUEST;
 	q->area[AREA_DESC].gpa = a->desc;
@@ -348,9 +351,12 @@ int vblk_reset(struct vblk *dev)
 
 bool vblk_kick(struct vblk *dev, uint32_t queue)
 {
-	struct queue *q = queue_of(dev, queue);
+	struct queue *q;
 
-	if (!q || q->state != QUEUE_STARTED)
+	if (queue >= dev->cfg.num_queues)
+		return false;
+	q = &dev->queue[queue];
+	if (q->state != QUEUE_STARTED)
 		return false;
 	q->stats.kicks++;
 	return true;
@@ -573,7 +579,7 @@ bool vblk_queue_idle(const struct vblk *dev, uint16_t queue)
 
 bool vblk_idle(const struct vblk *dev)
 {
-	for (uint16_t i = 0; i < dev->cfg.num_queues; i++)
+	for (uint32_t i = 0; i < dev->cfg.num_queues; i++)
 		if (dev->queue[i].in_flight > 0)
 			return false;
 	return true;
@@ -636,7 +642,7 @@ void vblk_stats(const struct vblk *dev, struct vblk_stats *out)
 	uint64_t *sum = (uint64_t *)out;
 
 	vblk_zero(out, sizeof(*out));
-	for (uint16_t i = 0; i < dev->cfg.num_queues; i++) {
+	for (uint32_t i = 0; i < dev->cfg.num_queues; i++) {
 		const uint64_t *n = (const uint64_t *)&dev->queue[i].stats;
 
 		for (unsigned k = 0; k < STATS; k++)
@@ -653,15 +659,15 @@ const char *vblk_queue_fault(const struct vblk *dev, uint16_t queue)
 
 bool vblk_needs_reset(const struct vblk *dev)
 {
-	for (uint16_t i = 0; i < dev->cfg.num_queues; i++)
-		if (vblk_queue_fault(dev, i))
+	for (uint32_t i = 0; i < dev->cfg.num_queues; i++)
+		if (vblk_shared_load(&dev->queue[i].faulted))
 			return true;
 	return false;
 }
 
 const char *vblk_guest_fault(const struct vblk *dev)
 {
-	for (uint16_t i = 0; i < dev->cfg.num_queues; i++)
+	for (uint32_t i = 0; i < dev->cfg.num_queues; i++)
 		if (dev->queue[i].section)
 			return dev->queue[i].section;
 	return NULL;

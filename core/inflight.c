@@ -29,7 +29,7 @@ size_t vblk_inflight_size(uint16_t queue_size, uint64_t features)
 bool vblk_inflight_empty(const struct vblk_inflight *log, uint16_t queue_size,
 			 uint64_t features)
 {
-	for (uint16_t i = 0; i < queue_size; i++)
+	for (uint32_t i = 0; i < queue_size; i++)
 		if (log_at(log, packed_by(features), i)->inflight)
 			return false;
 	return true;
@@ -41,11 +41,6 @@ void vblk_inflight_reset(struct vblk_inflight *log)
 	in_order();
 }
 
-bool vblk_log_fresh(const struct vblk_inflight *log)
-{
-	return log->version == 0;
-}
-
 bool vblk_log_fits(const struct vblk_inflight *log, uint16_t size)
 {
 	return log->version == LOG_VERSION && log->size == size;
@@ -54,7 +49,7 @@ bool vblk_log_fits(const struct vblk_inflight *log, uint16_t size)
 /* Empty; the layout's own words are the caller's to write before. */
 void vblk_log_fresh_start(struct queue *q)
 {
-	for (uint16_t i = 0; i < q->size; i++)
+	for (uint32_t i = 0; i < q->size; i++)
 		log_at(q->log, is_packed(q), i)->inflight = 0;
 	q->log->counter = 0;
 	q->log->size = q->size;
@@ -77,7 +72,7 @@ void vblk_log_count(struct queue *q)
 {
 	q->replay = 0;
 	q->replay_after = 0;
-	for (uint16_t i = 0; i < q->size; i++) {
+	for (uint32_t i = 0; i < q->size; i++) {
 		const struct log_entry *e = log_at(q->log, is_packed(q), i);
 
 		if (!e->inflight)
@@ -91,10 +86,10 @@ void vblk_log_count(struct queue *q)
 /* The next to execute again, or VBLK_NONE; taken: it is done with. */
 uint16_t vblk_log_next(struct queue *q, bool taken)
 {
-	uint16_t best = VBLK_NONE;
+	uint32_t best = VBLK_NONE;
 	uint64_t least = 0;
 
-	for (uint16_t i = 0; i < q->size; i++) {
+	for (uint32_t i = 0; i < q->size; i++) {
 		const struct log_entry *e = log_at(q->log, is_packed(q), i);
 
 		if (e->inflight && e->counter > q->replay_after &&
@@ -107,7 +102,7 @@ uint16_t vblk_log_next(struct queue *q, bool taken)
 		q->replay_after = least;
 	if (taken)
 		q->replay--;
-	return best;
+	return (uint16_t)best;
 }
 
 /* --- split ---------------------------------------------------------------- */

@@ -50,7 +50,7 @@ static inline size_t log_stride(bool packed)
 
 /* The header takes the room of one entry. */
 static inline struct log_entry *log_at(const struct vblk_inflight *log,
-				       bool packed, uint16_t i)
+				       bool packed, uint32_t i)
 {
 	return (struct log_entry *)(void *)((uint8_t *)(uintptr_t)log +
 					    (i + 1u) * log_stride(packed));
@@ -65,7 +65,7 @@ static inline struct log_entry *log_at(const struct vblk_inflight *log,
 #define vblk_log_fence() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 #endif
 
-static inline void in_order(void)
+static inline __attribute__((always_inline)) void in_order(void)
 {
 	vblk_log_fence();
 }
@@ -77,6 +77,12 @@ static inline bool log_names(const struct queue *q, const uint16_t *word,
 {
 	*entry = __atomic_load_n(word, __ATOMIC_RELAXED);
 	return *entry < q->size;
+}
+
+/* The queue has a log, and an earlier life has begun it. */
+static inline bool log_goes_on(const struct queue *q)
+{
+	return log_of(q) && log_of(q)->version != 0;
 }
 
 /* inflight.c */

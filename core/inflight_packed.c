@@ -44,12 +44,12 @@ static struct packed_log *log_of_packed(const struct queue *q)
 	return (struct packed_log *)(void *)q->log;
 }
 
-static struct log_entry *entry(const struct queue *q, uint16_t i)
+static struct log_entry *entry(const struct queue *q, uint32_t i)
 {
 	return log_at(q->log, true, i);
 }
 
-static struct packed_entry *whole(const struct queue *q, uint16_t i)
+static struct packed_entry *whole(const struct queue *q, uint32_t i)
 {
 	return (struct packed_entry *)(void *)entry(q, i);
 }
@@ -80,7 +80,7 @@ void vblk_plog_begin(struct queue *q)
 	struct packed_log *log = log_of_packed(q);
 
 	vblk_inflight_reset(&log->head);
-	for (uint16_t i = 0; i < q->size; i++)
+	for (uint32_t i = 0; i < q->size; i++)
 		entry(q, i)->link = (uint16_t)(i + 1u);
 	log->head.free_head = 0;
 	set_used(log, q->next_used);
@@ -89,11 +89,6 @@ void vblk_plog_begin(struct queue *q)
 }
 
 /* --- a chain comes ... ---------------------------------------------------- */
-
-uint16_t vblk_plog_free(const struct queue *q)
-{
-	return q->log->free_head;
-}
 
 bool vblk_plog_note(struct queue *q, const struct slot *s, uint16_t *at,
 		    uint32_t n, const struct vblk_desc *d)
@@ -122,7 +117,7 @@ void vblk_plog_taken(struct queue *q, uint16_t head)
 	uint16_t *word = &q->log->free_head, last, at;
 
 	vblk_log_taken(q, head);
-	for (uint16_t n = 0;
+	for (uint32_t n = 0;
 	     n < q->size && *word != head && log_names(q, word, &at); n++)
 		word = &entry(q, at)->link;
 	if (log_names(q, &entry(q, head)->last, &last))
@@ -145,11 +140,6 @@ bool vblk_plog_read(const struct queue *q, uint16_t *at,
 	d->flags = vblk_le16_make(p->flags);
 	(void)log_names(q, &p->e.link, at);
 	return true;
-}
-
-uint16_t vblk_plog_length(const struct queue *q, uint16_t head)
-{
-	return entry(q, head)->num;
 }
 
 /* --- ... and goes --------------------------------------------------------- */

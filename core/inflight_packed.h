@@ -7,7 +7,7 @@
 #ifndef VBLK_INFLIGHT_PACKED_H
 #define VBLK_INFLIGHT_PACKED_H
 
-#include "dev.h"
+#include "inflight.h"
 
 /* Empty, and stands where the queue does. */
 void vblk_plog_begin(struct queue *q);
@@ -20,7 +20,10 @@ bool vblk_plog_recover(struct queue *q, bool shown);
 uint16_t vblk_plog_used(const struct queue *q);
 
 /* The entry that the next chain's head will have. */
-uint16_t vblk_plog_free(const struct queue *q);
+static inline uint16_t vblk_plog_free(const struct queue *q)
+{
+	return q->log->free_head;
+}
 
 /* Descriptors have their id in next. */
 
@@ -32,7 +35,10 @@ void vblk_plog_taken(struct queue *q, uint16_t head);
 /* To execute again: the next descriptor, and how many there are. */
 bool vblk_plog_read(const struct queue *q, uint16_t *entry,
 		    struct vblk_desc *d);
-uint16_t vblk_plog_length(const struct queue *q, uint16_t head);
+static inline uint16_t vblk_plog_length(const struct queue *q, uint16_t head)
+{
+	return log_at(q->log, true, head)->num;
+}
 
 /* first: of a batch. publish before the driver sees it, published after. */
 void vblk_plog_put(struct queue *q, uint16_t head, bool first);

@@ -8,46 +8,41 @@
 #include "bytes.h"
 #include "dev.h"
 
-static uint16_t first_above(const struct vblk *dev, vblk_gpa gpa)
+/* The region, live or revoked, that holds gpa; *above: of the next one. */
+static struct mem *holder(const struct vblk *dev, vblk_gpa gpa,
+			  uint32_t *above)
 {
-	uint16_t lo = 0, hi = dev->num_mem;
+	uint32_t lo = 0, hi = dev->num_mem;
+	struct mem *m;
 
 	while (lo < hi) {
-		uint16_t mid = (uint16_t)((lo + hi) / 2u);
+		uint32_t mid = (lo + hi) / 2u;
 
 		if (dev->mem[dev->order[mid]].r.gpa > gpa)
 			hi = mid;
 		else
-			lo = (uint16_t)(mid + 1u);
+			lo = mid + 1u;
 	}
-	return lo;
-}
-
-/* The region, live or revoked, that holds gpa; above: of gpa. */
-static struct mem *holder(const struct vblk *dev, uint16_t above, vblk_gpa gpa)
-{
-	struct mem *m;
-
-	if (above == 0)
+	*above = lo;
+	if (lo == 0)
 		return NULL;
-	m = &dev->mem[dev->order[above - 1u]];
+	m = &dev->mem[dev->order[lo - 1u]];
 	return gpa - m->r.gpa < m->r.len ? m : NULL;
 }
 
 struct mem *vblk_mem_search(struct queue *q, vblk_gpa gpa)
 {
-	struct vblk *dev = q->dev;
-	uint16_t above = first_above(dev, gpa);
-	struct mem *m = holder(dev, above, gpa);
+	uint32_t above;
+	struct mem *m = holder(q->dev, gpa, &above);
 
 	if (!m || m->state != MEM_LIVE)
 		return NULL;
-	q->hint = dev->order[above - 1u];
+	q->hint = q->dev->order[above - 1u];
 	return m;
 }
 
 /* From gpa, which no region holds, to the next one. */
-static uint64_t gap(const struct vblk *dev, uint16_t above, vblk_gpa gpa)
+static uint64_t gap(const struct vblk *dev, uint32_t above, vblk_gpa gpa)
 {
 	return above == dev->num_mem ? UINT64_MAX
 				     : dev->mem[dev->order[above]].r.gpa - gpa;
@@ -141,12 +136,12 @@ int vblk_mem_status(struct queue *q, struct slot *s)
 }
 
 /* What is left of range i after its first piece becomes range i + 1. */
-static bool split(const struct vblk *dev, struct slot *s, uint16_t i,
+static bool split(const struct vblk *dev, struct slot *s, uint32_t i,
 		  const struct vblk_range *rest)
 {
 	if (s->num_ranges == dev->cfg.segs)
 		return false;
-	for (uint16_t k = s->num_ranges++; k > i + 1u; k--)
+	for (uint32_t k = s->num_ranges++; k > i + 1u; k--)
 		s->range[k] = s->range[k - 1u];
 	if (i < s->num_out)
 		s->num_out++;
@@ -180,7 +175,7 @@ static void undo(struct queue *q, struct slot *s)
  */
 int vblk_mem_translate(struct queue *q, struct slot *s)
 {
-	for (uint16_t i = 0; i < s->num_ranges; i++) {
+	for (uint32_t i = 0; i < s->num_ranges; i++) {
 		struct vblk_seg seg;
 		uint8_t *host;
 		int id;
@@ -267,9 +262,9 @@ void vblk_mem_detach(struct queue *q)
 
 /* --- what the caller says and asks ---------------------------------------- */
 
-static VBLK_APART bool idle(const struct vblk *dev, uint16_t id)
+static VBLK_APART bool idle(const struct vblk *dev, uint32_t id)
 {
-	for (uint16_t i = 0; i < dev->cfg.num_queues; i++)
+	for (uint32_t i = 0; i < dev->cfg.num_queues; i++)
 		if (dev->queue[i].refs[id] != 0)
 			return false;
 	return true;
@@ -287,18 +282,18 @@ bool vblk_mem_full(const struct vblk *dev)
 }
 
 static int add_check(const struct vblk *dev, const struct vblk_region *r,
-		     uint16_t above)
+		     uint32_t *at)
 {
 	uint64_t odd = r->gpa | r->len | (uintptr_t)r->host;
-	const struct mem *m = holder(dev, above, r->gpa);
+	const struct mem *m = holder(dev, r->gpa, at);
 
 	if (r->len == 0 || odd % VBLK_REGION_ALIGN != 0 ||
 	    r->len - 1u > ~r->gpa || !r->host ||
 	    r->len - 1u > UINTPTR_MAX - (uintptr_t)r->host ||
 	    !(r->perm & VBLK_RW))
 		return VBLK_EINVAL;
-	if (!m && gap(dev, above, r->gpa) < r->len)
-		m = &dev->mem[dev->order[above]];
+	if (!m && gap(dev, *at, r->gpa) < r->len)
+		m = &dev->mem[dev->order[*at]];
 	if (m)
 		return m->state == MEM_LIVE ? VBLK_EINVAL : VBLK_EBUSY;
 	return vblk_mem_full(dev) ? VBLK_ENOSPC : VBLK_OK;
@@ -306,14 +301,15 @@ static int add_check(const struct vblk *dev, const struct vblk_region *r,
 
 int vblk_mem_add(struct vblk *dev, const struct vblk_region *r)
 {
-	uint16_t at = first_above(dev, r->gpa), id = 0;
-	int err = add_check(dev, r, at);
+	uint32_t at;
+	uint16_t id = 0;
+	int err = add_check(dev, r, &at);
 
 	if (err != VBLK_OK)
 		return err;
 	while (dev->mem[id].state != MEM_FREE)
 		id++;
-	for (uint16_t i = dev->num_mem++; i > at; i--)
+	for (uint32_t i = dev->num_mem++; i > at; i--)
 		dev->order[i] = dev->order[i - 1u];
 	dev->order[at] = id;
 	dev->mem[id].r = *r;
@@ -324,7 +320,7 @@ int vblk_mem_add(struct vblk *dev, const struct vblk_region *r)
 	return VBLK_OK;
 }
 
-static void forget(struct vblk *dev, uint16_t at, struct vblk_region *out)
+static void forget(struct vblk *dev, uint32_t at, struct vblk_region *out)
 {
 	struct mem *m = &dev->mem[dev->order[at]];
 
@@ -332,7 +328,7 @@ static void forget(struct vblk *dev, uint16_t at, struct vblk_region *out)
 	m->state = MEM_FREE;
 	m->r.len = 0;
 	dev->num_mem--;
-	for (uint16_t i = at; i < dev->num_mem; i++)
+	for (uint32_t i = at; i < dev->num_mem; i++)
 		dev->order[i] = dev->order[i + 1u];
 }
 
@@ -346,15 +342,12 @@ static bool under_ring(const struct queue *q, const struct mem *m)
 
 int vblk_mem_revoke(struct vblk *dev, vblk_gpa gpa, uint64_t len)
 {
-	int r = VBLK_OK;
-
-	for (uint16_t i = 0; i < dev->num_mem; i++) {
-		uint16_t id = dev->order[i];
-		struct mem *m = &dev->mem[id];
+	for (uint32_t i = 0; i < dev->num_mem; i++) {
+		struct mem *m = &dev->mem[dev->order[i]];
 
 		if (!overlaps(m, gpa, len))
 			continue;
-		for (uint16_t k = 0; k < dev->cfg.num_queues; k++) {
+		for (uint32_t k = 0; k < dev->cfg.num_queues; k++) {
 			struct queue *q = &dev->queue[k];
 
 			if (under_ring(q, m)) {
@@ -365,15 +358,13 @@ int vblk_mem_revoke(struct vblk *dev, vblk_gpa gpa, uint64_t len)
 		if (m->state == MEM_LIVE && !(m->r.perm & VBLK_TRANSIENT))
 			dev->leaving++;
 		m->state = MEM_REVOKED;
-		if (!idle(dev, id))
-			r = VBLK_EBUSY;
 	}
-	return r;
+	return vblk_mem_idle(dev, gpa, len) ? VBLK_OK : VBLK_EBUSY;
 }
 
 bool vblk_mem_idle(const struct vblk *dev, vblk_gpa gpa, uint64_t len)
 {
-	for (uint16_t i = 0; i < dev->num_mem; i++) {
+	for (uint32_t i = 0; i < dev->num_mem; i++) {
 		const struct mem *m = &dev->mem[dev->order[i]];
 
 		if (overlaps(m, gpa, len) && !idle(dev, dev->order[i]))
@@ -393,46 +384,47 @@ void vblk_mem_unpromise(struct vblk *dev)
 	dev->tick++;
 }
 
-bool vblk_mem_reap(struct vblk *dev, struct vblk_region *out)
+/*
+ * Give up a region that is idle: one that is leaving, or if none is, the one
+ * unused longest.
+ */
+static bool give_up(struct vblk *dev, bool leaving, struct vblk_region *out)
 {
-	if (dev->leaving == 0)
-		return false;
-	for (uint16_t i = 0; i < dev->num_mem; i++) {
-		const struct mem *m = &dev->mem[dev->order[i]];
+	uint32_t best = VBLK_NONE, age = 0;
+	const struct mem *m;
 
-		if (!idle(dev, dev->order[i]) ||
-		    (m->state == MEM_LIVE &&
-		     (!(m->r.perm & VBLK_TRANSIENT) || promised(dev, m))))
-			continue;
-		dev->leaving--;
-		forget(dev, i, out);
-		return true;
-	}
-	return false;
-}
+	for (uint32_t i = 0; i < dev->num_mem; i++) {
+		bool live;
 
-bool vblk_mem_evict(struct vblk *dev, struct vblk_region *out)
-{
-	uint16_t best = VBLK_NONE;
-	uint32_t age = 0;
-
-	for (uint16_t i = 0; i < dev->num_mem; i++) {
-		const struct mem *m = &dev->mem[dev->order[i]];
-
-		if (!idle(dev, dev->order[i]) || m->state != MEM_LIVE ||
-		    promised(dev, m))
+		m = &dev->mem[dev->order[i]];
+		live = m->state == MEM_LIVE;
+		if ((leaving ? live && !(m->r.perm & VBLK_TRANSIENT) : !live) ||
+		    (live && promised(dev, m)) || !idle(dev, dev->order[i]))
 			continue;
 		if (best == VBLK_NONE || dev->tick - m->used > age) {
 			best = i;
 			age = dev->tick - m->used;
 		}
+		if (leaving)
+			break;
 	}
 	if (best == VBLK_NONE)
 		return false;
-	if (dev->mem[dev->order[best]].r.perm & VBLK_TRANSIENT)
+	m = &dev->mem[dev->order[best]];
+	if (m->state != MEM_LIVE || (m->r.perm & VBLK_TRANSIENT))
 		dev->leaving--;
 	forget(dev, best, out);
 	return true;
+}
+
+bool vblk_mem_reap(struct vblk *dev, struct vblk_region *out)
+{
+	return dev->leaving > 0 && give_up(dev, true, out);
+}
+
+bool vblk_mem_evict(struct vblk *dev, struct vblk_region *out)
+{
+	return give_up(dev, false, out);
 }
 
 struct gaps { struct vblk_range *out; size_t max, n; };
@@ -442,8 +434,8 @@ static void add_gaps(struct vblk *dev, struct gaps *g, vblk_gpa gpa,
 		     uint64_t len, uint32_t perm)
 {
 	while (len > 0 && g->n < g->max) {
-		uint16_t above = first_above(dev, gpa);
-		struct mem *m = holder(dev, above, gpa);
+		uint32_t above;
+		struct mem *m = holder(dev, gpa, &above);
 		uint64_t n = m ? m->r.len - (gpa - m->r.gpa)
 			       : gap(dev, above, gpa);
 
@@ -486,7 +478,7 @@ int vblk_missing(struct vblk *dev, uint16_t queue, struct vblk_range *out,
 	if (q->parsed != VBLK_NONE) {
 		const struct slot *s = &q->slot[q->parsed];
 
-		for (uint16_t i = 0; i < s->num_ranges; i++)
+		for (uint32_t i = 0; i < s->num_ranges; i++)
 			add_gaps(dev, &g, s->range[i].gpa, s->range[i].len,
 				 i < s->num_out ? VBLK_READ : VBLK_WRITE);
 		add_gaps(dev, &g, s->status_gpa, 1, VBLK_WRITE);

@@ -40,7 +40,7 @@ static void clear(struct vblk_mmio *m)
 {
 	struct vblk_mmio_queue *q = m->queue;
 
-	for (uint16_t i = 0; i < m->num_queues; i++, q++) {
+	for (uint32_t i = 0; i < m->num_queues; i++, q++) {
 		vblk_zero(&q->addr, sizeof(q->addr));
 		q->addr.size = m->queue_size;
 		q->ready = q->stopping = q->resetting = false;
@@ -57,12 +57,14 @@ static void clear(struct vblk_mmio *m)
 void vblk_mmio_init(struct vblk_mmio *m, struct vblk *dev, uint32_t vendor,
 		    struct vblk_inflight *const *log)
 {
+	const struct vblk_config *cfg = vblk_configuration(dev);
+
 	vblk_zero(m, sizeof(*m));
 	m->dev = dev;
 	m->vendor = vendor;
 	m->log = log;
-	m->num_queues = vblk_configuration(dev)->num_queues;
-	m->queue_size = vblk_configuration(dev)->queue_size;
+	m->num_queues = cfg->num_queues;
+	m->queue_size = cfg->queue_size;
 	clear(m);
 }
 
@@ -88,7 +90,7 @@ static uint32_t interrupt_status(const struct vblk_mmio *m)
 	const struct vblk_mmio_queue *q = m->queue;
 	uint32_t v = 0;
 
-	for (uint16_t i = 0; i < m->num_queues; i++, q++)
+	for (uint32_t i = 0; i < m->num_queues; i++, q++)
 		if (vblk_shared_load(&q->raised) != q->acked)
 			v |= INT_USED;
 	/* NEEDS_RESET is announced only to a driver that runs, 2.1.2 */
@@ -103,7 +105,7 @@ static void acknowledge(struct vblk_mmio *m, uint32_t bits)
 {
 	struct vblk_mmio_queue *q = m->queue;
 
-	for (uint16_t i = 0; (bits & INT_USED) && i < m->num_queues; i++, q++)
+	for (uint32_t i = 0; (bits & INT_USED) && i < m->num_queues; i++, q++)
 		q->acked = vblk_shared_load(&q->raised);
 	if (bits & INT_CONFIG) {
 		m->changed_acked = m->changed;
@@ -114,9 +116,12 @@ static void acknowledge(struct vblk_mmio *m, uint32_t bits)
 
 void vblk_mmio_raise(struct vblk_mmio *m, uint16_t queue)
 {
-	if (queue < m->num_queues)
-		vblk_shared_store(&m->queue[queue].raised,
-				  m->queue[queue].raised + 1u);
+	uint32_t *raised;
+
+	if (queue >= m->num_queues)
+		return;
+	raised = &m->queue[queue].raised;
+	vblk_shared_store(raised, *raised + 1u);
 }
 
 bool vblk_mmio_config_changed(struct vblk_mmio *m)
@@ -427,7 +432,7 @@ unsigned vblk_mmio_waits(const struct vblk_mmio *m)
 	const struct vblk_mmio_queue *q = m->queue;
 	unsigned n = m->resetting;
 
-	for (uint16_t i = 0; i < m->num_queues; i++, q++)
+	for (uint32_t i = 0; i < m->num_queues; i++, q++)
 		n += q->stopping | q->resetting;
 	return HAS_SUSPEND ? n + m->suspending : n;
 }

@@ -56,7 +56,7 @@ int vblk_mmio_save(const struct vblk_mmio *m, void *out, size_t size)
 	vblk_copy(b, &magic, 4);
 	vblk_pack(b, m, head_fields);
 	b[32] = (uint8_t)(m->suspending | m->unannounced << 1);
-	for (uint16_t i = 0; i < m->num_queues; i++, q++, e += EACH) {
+	for (uint32_t i = 0; i < m->num_queues; i++, q++, e += EACH) {
 		vblk_pack(e, q, queue_fields);
 		e[26] = (uint8_t)(q->ready | q->resetting << 1 |
 				  q->used_from_ring << 2);
@@ -106,7 +106,7 @@ static bool consistent(const struct vblk_mmio *m)
 int vblk_mmio_load(struct vblk_mmio *m, const void *in, size_t size)
 {
 	size_t n = HEAD + (size_t)EACH * m->num_queues;
-	const uint8_t *b = in;
+	const uint8_t *b = in, *e = b + HEAD;
 	struct vblk_mmio_queue *q = m->queue;
 	struct vblk_le32 magic;
 	int r;
@@ -122,8 +122,8 @@ int vblk_mmio_load(struct vblk_mmio *m, const void *in, size_t size)
 	vblk_unpack(m, b, head_fields);
 	m->suspending = b[32] & 1u;
 	m->unannounced = b[32] & 2u;
-	for (uint16_t i = 0; i < m->num_queues; i++)
-		load_registers(&m->queue[i], b + HEAD + (size_t)EACH * i);
+	for (uint32_t i = 0; i < m->num_queues; i++, q++, e += EACH)
+		load_registers(q, e);
 	if (!consistent(m)) {
 		m->resetting = true;
 		(void)vblk_mmio_settle(m); /* nothing is in flight */
@@ -133,7 +133,8 @@ int vblk_mmio_load(struct vblk_mmio *m, const void *in, size_t size)
 		m->unannounced = true; /* told when it resumes, 3.4 */
 		return VBLK_OK;
 	}
-	for (uint16_t i = 0; i < m->num_queues; i++, q++)
+	q = m->queue;
+	for (uint32_t i = 0; i < m->num_queues; i++, q++)
 		vblk_shared_store(&q->raised, q->acked + 1u);
 	m->changed = m->changed_acked + 1u;
 	return VBLK_OK;

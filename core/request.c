@@ -230,7 +230,7 @@ static int read_extent(struct queue *q, struct slot *s, struct vblk_extent *e)
 	uint8_t *at = (uint8_t *)e;
 	int r = VBLK_OK;
 
-	for (uint16_t i = 0; i < s->num_ranges && r == VBLK_OK; i++) {
+	for (uint32_t i = 0; i < s->num_ranges && r == VBLK_OK; i++) {
 		r = vblk_mem_snapshot(q, s->range[i].gpa, s->range[i].len, at);
 		at += s->range[i].len;
 	}
@@ -268,21 +268,24 @@ static uint8_t judge_extent(const struct vblk *dev, struct slot *s,
  */
 int vblk_request_ready(struct queue *q, struct slot *s)
 {
-	bool extent = s->answer == ANSWER_STORE && s->req.op >= VBLK_OP_DISCARD;
 	struct vblk_extent e;
 	int r = vblk_mem_status(q, s);
 
 	if (r != VBLK_OK)
 		return r;
-	r = extent ? read_extent(q, s, &e) : vblk_mem_translate(q, s);
+	if (s->answer == ANSWER_STORE && s->req.op >= VBLK_OP_DISCARD) {
+		r = read_extent(q, s, &e);
+		if (r == VBLK_OK)
+			s->answer = judge_extent(q->dev, s, &e);
+	} else {
+		r = vblk_mem_translate(q, s);
+	}
 	if (r == VBLK_EUNMAPPED) {
 		q->refs[s->region[q->dev->cfg.segs]]--;
 		return r;
 	}
 	if (r != VBLK_OK)
 		s->answer = VBLK_S_IOERR;
-	else if (extent)
-		s->answer = judge_extent(q->dev, s, &e);
 	return VBLK_OK;
 }
 
@@ -293,7 +296,7 @@ static uint64_t put_serial(struct vblk *dev, struct slot *s)
 {
 	uint32_t at = 0;
 
-	for (uint16_t i = 0; i < s->req.num_segs && at < VBLK_ID_BYTES; i++) {
+	for (uint32_t i = 0; i < s->req.num_segs && at < VBLK_ID_BYTES; i++) {
 		uint32_t n = s->seg[i].len;
 
 		if (n > VBLK_ID_BYTES - at)
@@ -323,14 +326,15 @@ uint32_t vblk_request_finish(struct queue *q, struct slot *s,
 		written = status == VBLK_S_OK || bytes > s->req.bytes
 				  ? s->req.bytes
 				  : bytes;
-	for (uint16_t i = 0; in && i < s->req.num_segs; i++)
-		mem_mark(&dev->mem[s->region[i]], s->seg[i].host,
-			 s->seg[i].len);
+	for (uint32_t i = 0; i < s->req.num_segs; i++) {
+		if (in)
+			mem_mark(&dev->mem[s->region[i]], s->seg[i].host,
+				 s->seg[i].len);
+		q->refs[s->region[i]]--;
+	}
 	vblk_store8(s->status, status);
 	mem_mark(&dev->mem[id], s->status, 1);
 	q->refs[id]--;
-	while (s->req.num_segs > 0)
-		q->refs[s->region[--s->req.num_segs]]--;
 	if (written == s->in_bytes)
 		written++;
 	return written > UINT32_MAX ? UINT32_MAX : (uint32_t)written;

@@ -296,7 +296,7 @@ int vblk_packed_begin(struct queue *q)
 {
 	wish(q, VBLK_EVENT_ENABLE, 0);
 	q->used_from_ring = false;
-	if (log_of(q) && !vblk_log_fresh(q->log)) {
+	if (log_goes_on(q)) {
 		uint16_t old = vblk_plog_used(q);
 
 		/* was the batch of the crash shown to the driver? */

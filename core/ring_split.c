@@ -5,6 +5,7 @@
  * is read once. The ring's regions are held while the queue is attached, so an
  * access inside an area always finds memory.
  */
+#include "inflight.h"
 #include "ring.h"
 
 /* --- available ring to chain ---------------------------------------------- */
@@ -158,7 +159,7 @@ bool vblk_split_arm(struct queue *q)
 
 int vblk_split_begin(struct queue *q)
 {
-	bool again = log_of(q) && !vblk_log_fresh(log_of(q));
+	bool again = log_goes_on(q);
 	int r = VBLK_OK;
 
 	if (again || q->used_from_ring) {

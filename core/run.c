@@ -48,12 +48,12 @@ static uint64_t tag_of(uint16_t queue, vblk_tag tag)
 
 /* --- sets of queues ------------------------------------------------------- */
 
-static VBLK_HOT bool in(uint64_t set, uint16_t queue)
+static VBLK_HOT bool in(uint64_t set, uint32_t queue)
 {
 	return set >> queue & 1u;
 }
 
-static VBLK_HOT void mark(uint64_t *set, uint16_t queue, bool on)
+static VBLK_HOT void mark(uint64_t *set, uint32_t queue, bool on)
 {
 	uint64_t bit = UINT64_C(1) << queue;
 
@@ -61,7 +61,7 @@ static VBLK_HOT void mark(uint64_t *set, uint16_t queue, bool on)
 }
 
 /* Poll it, if it is one of ours. */
-static void kick(struct vblk_lane *lane, uint16_t queue)
+static void kick(struct vblk_lane *lane, uint32_t queue)
 {
 	if (in(lane->queues, queue))
 		mark(&lane->kicked, queue, true);
@@ -75,14 +75,20 @@ static void signal(struct vblk_lane *lane, uint16_t source, bool up)
 	lane->hal->signal(lane->ctx, source, up);
 }
 
+/* A suspended driver is told when it resumes: its line is down. */
+static void announce(struct vblk_lane *lane)
+{
+	if (!lane->mmio || vblk_mmio_line(lane->mmio))
+		signal(lane, VBLK_SOURCE_CONFIG, true);
+}
+
 /* After an acknowledgement; another lane may raise at the same time. */
 static void line_fell(struct vblk_lane *lane)
 {
 	if (vblk_mmio_line(lane->mmio))
 		return;
 	signal(lane, VBLK_SOURCE_LINE, false);
-	if (vblk_mmio_line(lane->mmio))
-		signal(lane, VBLK_SOURCE_CONFIG, true);
+	announce(lane);
 }
 
 static void publish(struct vblk_lane *lane)
@@ -106,8 +112,7 @@ static void fault(struct vblk_lane *lane, uint16_t queue)
 		return;
 	mark(&lane->faulted, queue, true);
 	trace(lane, VBLK_TRACE_FAULT, queue, 0);
-	if (!lane->mmio || vblk_mmio_line(lane->mmio))
-		signal(lane, VBLK_SOURCE_CONFIG, true);
+	announce(lane);
 }
 
 /* --- accesses ------------------------------------------------------------- */
@@ -146,7 +151,7 @@ static int done(struct vblk_lane *lane, uint16_t queue, vblk_tag tag,
 	return VBLK_OK;
 }
 
-static bool given_up(const struct vblk_lane *lane, uint16_t q)
+static bool given_up(const struct vblk_lane *lane, uint32_t q)
 {
 	return lane->mmio->resetting || lane->mmio->queue[q].stopping;
 }
@@ -157,7 +162,7 @@ static VBLK_APART void abandon(struct vblk_lane *lane)
 	const struct vblk_config *cfg = vblk_configuration(lane->dev);
 	uint16_t kept = lane->offered;
 
-	for (uint16_t i = lane->offered; i < lane->refused; i++) {
+	for (uint32_t i = lane->offered; i < lane->refused; i++) {
 		const struct vblk_req *r = &lane->batch[i];
 
 		if (given_up(lane, r->queue))
@@ -166,11 +171,20 @@ static VBLK_APART void abandon(struct vblk_lane *lane)
 			lane->batch[kept++] = *r;
 	}
 	lane->refused = kept;
-	for (uint16_t q = 0; lane->hal->cancel && q < cfg->num_queues; q++)
+	for (uint16_t q = 0; q < cfg->num_queues; q++) {
+		if (!lane->hal->cancel || !in(lane->queues, q) ||
+		    !given_up(lane, q))
+			continue;
 		for (uint16_t t = 0; t < cfg->slots; t++)
-			if (in(lane->queues, q) && given_up(lane, q) &&
-			    vblk_in_flight(lane->dev, q, t))
+			if (vblk_in_flight(lane->dev, q, t))
 				lane->hal->cancel(lane->ctx, q, t);
+	}
+}
+
+static void unmap(struct vblk_lane *lane, const struct vblk_region *r)
+{
+	trace(lane, VBLK_TRACE_UNMAP, r->gpa, r->len);
+	lane->hal->unmap(lane->ctx, r);
 }
 
 /*
@@ -182,10 +196,8 @@ static void reap(struct vblk_lane *lane)
 	struct vblk_region gone;
 
 	while (lane->queues & 1u && lane->hal->unmap &&
-	       vblk_mem_reap(lane->dev, &gone)) {
-		trace(lane, VBLK_TRACE_UNMAP, gone.gpa, gone.len);
-		lane->hal->unmap(lane->ctx, &gone);
-	}
+	       vblk_mem_reap(lane->dev, &gone))
+		unmap(lane, &gone);
 }
 
 /* Finish resets and queue stops; answer who waits for them. */
@@ -203,7 +215,7 @@ static void settle(struct vblk_lane *lane)
 		save(lane);
 	if (!done)
 		return;
-	for (uint16_t i = 0; i < lane->held_n; i++)
+	for (uint32_t i = 0; i < lane->held_n; i++)
 		lane->hal->reply(lane->ctx, &lane->held[i], 0);
 	if (lane->held_n > 0)
 		line_fell(lane);
@@ -215,8 +227,7 @@ static void write(struct vblk_lane *lane, const struct vblk_access *a)
 	unsigned fx = vblk_mmio_write(lane->mmio, a->offset, a->size, a->value);
 
 	if (fx & VBLK_FX_KICK)
-		kick(lane, (uint16_t)vblk_mmio_notified(lane->mmio,
-							(uint32_t)a->value));
+		kick(lane, vblk_mmio_notified(lane->mmio, (uint32_t)a->value));
 	if (fx & VBLK_FX_START)
 		lane->kicked |= lane->queues;
 	if (fx & (VBLK_FX_START | VBLK_FX_HOLD))
@@ -286,8 +297,7 @@ static bool make_room(struct vblk_lane *lane)
 
 	if (!vblk_mem_evict(lane->dev, &old))
 		return false;
-	trace(lane, VBLK_TRACE_UNMAP, old.gpa, old.len);
-	lane->hal->unmap(lane->ctx, &old);
+	unmap(lane, &old);
 	return true;
 }
 
@@ -311,8 +321,7 @@ static int map_one(struct vblk_lane *lane, const struct vblk_range *want)
 	if (err == VBLK_OK)
 		return VBLK_OK;
 	/* it overlaps what still drains: later */
-	trace(lane, VBLK_TRACE_UNMAP, r.gpa, r.len);
-	lane->hal->unmap(lane->ctx, &r);
+	unmap(lane, &r);
 	return VBLK_EBUSY;
 }
 
@@ -337,7 +346,7 @@ static VBLK_APART bool map_missing(struct vblk_lane *lane, uint16_t queue)
 	uint16_t most = vblk_configuration(lane->dev)->regions;
 	bool some = false;
 
-	for (uint16_t i = 0; i < most; i++) {
+	for (uint32_t i = 0; i < most; i++) {
 		struct vblk_range want;
 		int r;
 
@@ -414,7 +423,7 @@ static bool round_robin(struct vblk_lane *lane)
 	uint16_t total = vblk_configuration(lane->dev)->num_queues;
 	bool more = false, waited = false;
 
-	for (uint16_t i = 0; i < total; i++) {
+	for (uint32_t i = 0; i < total; i++) {
 		uint16_t q = lane->next;
 		bool waits;
 
@@ -481,7 +490,5 @@ void vblk_lane_resume(struct vblk_lane *lane)
 	lane->kicked = lane->queues;
 	lane->faulted = 0;
 	settle(lane);
-	/* a suspended driver is told when it resumes */
-	if (!lane->mmio || vblk_mmio_line(lane->mmio))
-		signal(lane, VBLK_SOURCE_CONFIG, true);
+	announce(lane);
 }

@@ -14,6 +14,7 @@
 #define VERSION 1u
 #define HEAD    32u
 #define EACH    32u
+#define STARTED 30u
 
 struct head {
 	uint32_t magic;
@@ -34,45 +35,38 @@ static const struct vblk_field head_fields[] = {
 struct entry {
 	struct vblk_queue_addr addr;
 	struct vblk_queue_pos at;
-	uint8_t started;        /* 2: used_from_ring */
 };
 
-static const struct vblk_field entry_fields[] = {
-	VBLK_FIELD(0, entry, addr.desc),
-	VBLK_FIELD(8, entry, addr.driver),
-	VBLK_FIELD(16, entry, addr.device),
-	VBLK_FIELD(24, entry, addr.size),
-	VBLK_FIELD(26, entry, at.avail),
-	VBLK_FIELD(28, entry, at.used),
-	VBLK_FIELD(30, entry, started),
-	{ 0 }
-};
+#define FIELDS(type, desc, driver, device, size, avail, used) \
+	{ VBLK_FIELD(0, type, desc), VBLK_FIELD(8, type, driver), \
+	  VBLK_FIELD(16, type, device), VBLK_FIELD(24, type, size), \
+	  VBLK_FIELD(26, type, avail), VBLK_FIELD(28, type, used), { 0 } }
+
+static const struct vblk_field entry_fields[] =
+	FIELDS(entry, addr.desc, addr.driver, addr.device, addr.size, at.avail,
+	       at.used);
+static const struct vblk_field queue_fields[] =
+	FIELDS(queue, area[AREA_DESC].gpa, area[AREA_AVAIL].gpa,
+	       area[AREA_USED].gpa, size, next_avail, next_used);
 
 int vblk_save(const struct vblk *dev, void *out, size_t size)
 {
 	size_t n = HEAD + (size_t)EACH * dev->cfg.num_queues;
 	struct head h = { MAGIC, VERSION, dev->cfg.num_queues, dev->accepted,
 			  dev->writeback };
-	uint8_t *b = out;
+	uint8_t *b = out, *e = b + HEAD;
 
 	if (size < n)
 		return VBLK_ENOSPC;
 	vblk_zero(b, n);
 	vblk_pack(b, &h, head_fields);
-	for (uint16_t i = 0; i < dev->cfg.num_queues; i++) {
+	for (uint32_t i = 0; i < dev->cfg.num_queues; i++, e += EACH) {
 		const struct queue *q = &dev->queue[i];
-		struct entry e;
 
 		if (q->state == QUEUE_STOPPED)
 			continue;
-		e.addr.desc = q->area[AREA_DESC].gpa;
-		e.addr.driver = q->area[AREA_AVAIL].gpa;
-		e.addr.device = q->area[AREA_USED].gpa;
-		e.addr.size = q->size;
-		e.at.avail = q->next_avail;
-		e.at.used = q->next_used;
-		e.started = q->used_from_ring ? 2 : 1;
-		vblk_pack(b + HEAD + (size_t)EACH * i, &e, entry_fields);
+		vblk_pack(e, q, queue_fields);
+		e[STARTED] = q->used_from_ring ? 2 : 1;
 	}
 	return (int)n;
 }
@@ -82,17 +76,17 @@ static int load_queue(struct vblk *dev, uint16_t i, const uint8_t *b,
 {
 	struct entry e;
 
-	vblk_unpack(&e, b, entry_fields);
-	if (e.started == 0)
+	if (b[STARTED] == 0)
 		return VBLK_OK;
-	e.at.used_from_ring = e.started == 2;
+	vblk_unpack(&e, b, entry_fields);
+	e.at.used_from_ring = b[STARTED] == 2;
 	return vblk_queue_start(dev, i, &e.addr, &e.at, log);
 }
 
 int vblk_load(struct vblk *dev, const void *in, size_t size,
 	      struct vblk_inflight *const *log)
 {
-	const uint8_t *b = in;
+	const uint8_t *b = in, *e = b + HEAD;
 	struct head h;
 	int r = VBLK_OK;
 
@@ -104,9 +98,9 @@ int vblk_load(struct vblk *dev, const void *in, size_t size,
 	    vblk_accept(dev, h.accepted) != VBLK_OK)
 		return VBLK_EINVAL;
 	dev->writeback = h.writeback;
-	for (uint16_t i = 0; i < dev->cfg.num_queues && r == VBLK_OK; i++)
-		r = load_queue(dev, i, b + HEAD + (size_t)EACH * i,
-			       log ? log[i] : NULL);
+	for (uint16_t i = 0; i < dev->cfg.num_queues && r == VBLK_OK;
+	     i++, e += EACH)
+		r = load_queue(dev, i, e, log ? log[i] : NULL);
 	if (r == VBLK_OK)
 		return VBLK_OK;
 	r = vblk_reset(dev);    /* OK: nothing is in flight */

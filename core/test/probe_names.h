@@ -38,7 +38,6 @@
 #define vblk_log_begin p_log_begin
 #define vblk_log_count p_log_count
 #define vblk_log_fits p_log_fits
-#define vblk_log_fresh p_log_fresh
 #define vblk_log_fresh_start p_log_fresh_start
 #define vblk_log_next p_log_next
 #define vblk_log_published p_log_published
