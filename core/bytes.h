@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Bytes of our own: structures as images (configuration space, state blobs), and
- * the two functions that a freestanding compiler itself relies on.
+ * Bytes of our own: structures as images (configuration space, state blobs),
+ * and the two functions that a freestanding compiler itself relies on.
  */
 #ifndef VBLK_BYTES_H
 #define VBLK_BYTES_H

@@ -85,9 +85,16 @@ struct slot {
 #define ANSWER_ID    0xfeu      /* write the serial */
 
 struct chain {                  /* while its descriptors are read */
+	/* packed */
+	uint16_t at;            /* position of the next */
+	uint16_t flags;         /* of the first */
+	uint16_t entry;         /* of the log, that keeps the copy */
+	uint16_t most;          /* descriptors */
+	bool     replay;        /* from the copies */
+
 	bool     too_many;      /* ranges */
 	bool     unreadable;    /* part of the header is no memory */
-	uint32_t have;          /* bytes of header */
+	uint8_t  have;          /* bytes of header */
 	const char *broken;     /* section; NULL: a chain with a status byte */
 	uint64_t out_bytes;     /* readable after the header */
 	struct vblk_header header;
@@ -197,8 +204,7 @@ int vblk_log_recover(struct queue *q, uint16_t used);
 void vblk_chain_begin(struct slot *s, struct chain *c, uint16_t head);
 int vblk_chain_add(struct queue *q, struct slot *s,
 		   struct chain *c);
-int vblk_chain_table(struct queue *q, struct slot *s,
-		     struct chain *c, bool linked);
+int vblk_chain_table(struct queue *q, struct slot *s, struct chain *c);
 void vblk_chain_parse(struct vblk *dev, struct slot *s, struct chain *c);
 int vblk_request_ready(struct queue *q, struct slot *s);
 uint32_t vblk_request_finish(struct queue *q, struct slot *s,

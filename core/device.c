@@ -424,7 +424,7 @@ static void answer(struct queue *q, struct slot *s,
 	give_back(q, s, len);
 }
 
-/* The chain leaves the ring; what was asked and said of its memory is settled. */
+/* The chain leaves the ring; what was said of its memory is settled. */
 static void consume(struct queue *q, struct slot *s)
 {
 	ring_take(q, s);

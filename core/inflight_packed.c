@@ -90,22 +90,26 @@ void vblk_plog_begin(struct queue *q)
 
 /* --- a chain comes ... ---------------------------------------------------- */
 
-bool vblk_plog_note(struct queue *q, const struct slot *s, uint16_t *at,
-		    uint32_t n, const struct vblk_desc *d)
+static int next_of(const struct packed_entry *p)
+{
+	return __atomic_load_n(&p->e.link, __ATOMIC_RELAXED);
+}
+
+int vblk_plog_note(struct queue *q, const struct slot *s, uint16_t at,
+		   uint32_t n, const struct vblk_desc *d)
 {
 	struct packed_entry *p;
 
-	if (*at >= q->size)     /* the head's, s->entry, is the first of all */
-		return false;
-	p = whole(q, *at);
+	if (at >= q->size)      /* the head's, s->entry, is the first of all */
+		return VBLK_EGUEST;
+	p = whole(q, at);
 	p->id = vblk_le16_get(d->next);
 	p->flags = vblk_le16_get(d->flags);
 	p->len = vblk_le32_get(d->len);
 	p->addr = vblk_le64_get(d->addr);
-	entry(q, s->entry)->last = *at;
+	entry(q, s->entry)->last = at;
 	entry(q, s->entry)->num = (uint16_t)n;
-	(void)log_names(q, &p->e.link, at);
-	return true;
+	return next_of(p);
 }
 
 /*
@@ -126,20 +130,18 @@ void vblk_plog_taken(struct queue *q, uint16_t head)
 	in_order();
 }
 
-bool vblk_plog_read(const struct queue *q, uint16_t *at,
-		    struct vblk_desc *d)
+int vblk_plog_read(const struct queue *q, uint16_t at, struct vblk_desc *d)
 {
 	const struct packed_entry *p;
 
-	if (*at >= q->size)
-		return false;
-	p = whole(q, *at);
+	if (at >= q->size)
+		return VBLK_EGUEST;
+	p = whole(q, at);
 	d->addr = vblk_le64_make(p->addr);
 	d->len = vblk_le32_make(p->len);
 	d->next = vblk_le16_make(p->id);
 	d->flags = vblk_le16_make(p->flags);
-	(void)log_names(q, &p->e.link, at);
-	return true;
+	return next_of(p);
 }
 
 /* --- ... and goes --------------------------------------------------------- */

@@ -49,13 +49,12 @@ static uint64_t gap(const struct vblk *dev, uint32_t above, vblk_gpa gpa)
 }
 
 /*
- * One step along the guest range q->miss: what of it lies in one region, *n
- * bytes at *host, is taken off its front. It does not wrap: whoever read it
- * from the guest has checked. Returns the region, q->hint; or EUNMAPPED, and q->miss is
+ * One step along the guest range q->miss: what of it lies in one region, at
+ * *host, is taken off its front. It does not wrap: whoever read it from the
+ * guest has checked. Returns the region, q->hint; or EUNMAPPED, and q->miss is
  * what is missing; or EGUEST: no such memory, or not for this.
  */
-static VBLK_HOT int piece(struct queue *q, uint8_t **host,
-			  uint32_t *n)
+static VBLK_HOT int piece(struct queue *q, uint8_t **host)
 {
 	struct vblk *dev = q->dev;
 	struct vblk_range *r = &q->miss;
@@ -72,8 +71,7 @@ static VBLK_HOT int piece(struct queue *q, uint8_t **host,
 	*host = (uint8_t *)m->r.host + off;
 	left = m->r.len - off;
 	if (left > r->len)
-		left = r->len;  /* of which callers have 32 bits at most */
-	*n = (uint32_t)left;
+		left = r->len;
 	r->gpa += left;
 	r->len -= left;
 	if (on_demand(dev) && m->used != dev->tick)
@@ -107,27 +105,27 @@ int vblk_mem_snapshot(struct queue *q, vblk_gpa gpa,
 		      uint32_t len, void *dst)
 {
 	uint8_t *to = dst, *host;
-	uint32_t n;
 
 	walk_range(q, gpa, len, VBLK_READ);
-	while (q->miss.len > 0) {
-		int id = piece(q, &host, &n);
+	while (len > 0) {
+		int id = piece(q, &host);
+		uint32_t left = (uint32_t)q->miss.len;
 
 		if (id < 0)
 			return id;
-		vblk_snapshot(to, host, n);
-		to += n;
+		vblk_snapshot(to, host, len - left);
+		to += len - left;
+		len = left;
 	}
 	return VBLK_OK;
 }
 
 int vblk_mem_status(struct queue *q, struct slot *s)
 {
-	uint32_t n;
 	int id;
 
 	walk_range(q, s->status_gpa, 1, VBLK_WRITE);
-	id = piece(q, &s->status, &n);
+	id = piece(q, &s->status);
 	if (id < 0)
 		return id;
 	s->region[q->dev->cfg.segs] = (uint16_t)id;
@@ -182,7 +180,8 @@ int vblk_mem_translate(struct queue *q, struct slot *s)
 
 		walk_range(q, s->range[i].gpa, s->range[i].len,
 			   i < s->num_out ? VBLK_READ : VBLK_WRITE);
-		id = piece(q, &host, &seg.len);
+		id = piece(q, &host);
+		seg.len = s->range[i].len - (uint32_t)q->miss.len;
 		if (id >= 0 && q->miss.len > 0 &&
 		    !split(q->dev, s, i, &q->miss))
 			id = VBLK_ENOSPC;
@@ -212,23 +211,24 @@ static uint32_t area_perm(const struct queue *q, unsigned kind)
 static int area_walk(struct queue *q, unsigned kind, int uses)
 {
 	struct area *a = &q->area[kind];
-	uint32_t len = area_len(q, kind), n;
+	uint32_t len = area_len(q, kind), left = len;
 	uint8_t *host;
 
 	a->host = NULL;
 	if (len - 1u > ~a->gpa)
 		return VBLK_EGUEST;     /* memory does not go round */
 	walk_range(q, a->gpa, len, area_perm(q, kind));
-	while (q->miss.len > 0) {
-		int id = piece(q, &host, &n);
+	while (left > 0) {
+		int id = piece(q, &host);
 
 		if (id < 0)
 			return id;
 		q->refs[id] += (uint32_t)uses;
-		if (n == len) {
+		if (left == len && q->miss.len == 0) {
 			q->home[kind] = (uint16_t)id;
 			a->host = host;
 		}
+		left = (uint32_t)q->miss.len;
 	}
 	return VBLK_OK;
 }

@@ -85,7 +85,7 @@ int vblk_chain_add(struct queue *q, struct slot *s,
 		if (r == VBLK_EUNMAPPED)
 			return r;
 		c->unreadable = c->unreadable || r != VBLK_OK;
-		c->have += n;
+		c->have = (uint8_t)(c->have + n);
 	}
 	if (len > n) {
 		append(q->dev, s, c, gpa + n, len - n, false);
@@ -98,8 +98,7 @@ int vblk_chain_add(struct queue *q, struct slot *s,
  * The table that c->desc names. As vblk_chain_add. A split table goes by next,
  * 2.7.5.3; a packed one by order, 2.8.8.
  */
-int vblk_chain_table(struct queue *q, struct slot *s,
-		     struct chain *c, bool linked)
+int vblk_chain_table(struct queue *q, struct slot *s, struct chain *c)
 {
 	vblk_gpa gpa = vblk_le64_get(c->desc.addr);
 	uint32_t len = vblk_le32_get(c->desc.len);
@@ -113,19 +112,20 @@ int vblk_chain_table(struct queue *q, struct slot *s,
 
 		if (r == VBLK_EUNMAPPED)
 			return r;
-		if (!linked)
+		if (is_packed(q))
 			desc_unpack(&c->desc);
 		flags = vblk_le16_get(c->desc.flags);
-		if (r != VBLK_OK || (linked && (flags & VBLK_DESC_INDIRECT)))
+		if (r != VBLK_OK ||
+		    (!is_packed(q) && (flags & VBLK_DESC_INDIRECT)))
 			break;
 		r = vblk_chain_add(q, s, c);
 		if (r != VBLK_OK)
 			return r;
-		if (linked ? !(flags & VBLK_DESC_NEXT) : n + 1u == count)
+		if (is_packed(q) ? n + 1u == count : !(flags & VBLK_DESC_NEXT))
 			return VBLK_OK;
-		i = linked ? vblk_le16_get(c->desc.next) : n + 1u;
+		i = is_packed(q) ? n + 1u : vblk_le16_get(c->desc.next);
 	}
-	c->broken = linked ? "2.7.5.3.1" : "2.8.8";
+	c->broken = is_packed(q) ? "2.8.8" : "2.7.5.3.1";
 	return VBLK_EGUEST;
 }
 

@@ -69,15 +69,6 @@ static bool available(uint16_t flags, uint16_t pos)
 	return (flags & AVAIL_USED) == fresh_at(pos);
 }
 
-/* Where the descriptors of a chain come from. */
-struct source {
-	uint16_t at;            /* position, or entry of the log */
-	uint16_t flags;         /* of the first */
-	uint16_t entry;         /* of the log, that a copy is kept in */
-	uint32_t most;
-	bool     replay;
-};
-
 /* flags: those of a chain's first descriptor, which were read already. */
 static void first_desc(struct queue *q, uint16_t pos,
 		       uint16_t flags, struct vblk_desc *d)
@@ -93,33 +84,38 @@ static void first_desc(struct queue *q, uint16_t pos,
 /*
  * The n-th of the chain, its id in next. False: the log was tampered with.
  */
-static bool next_desc(struct queue *q, const struct slot *s,
-		      struct source *from, uint32_t n, struct vblk_desc *d)
+static bool next_desc(struct queue *q, const struct slot *s, struct chain *c,
+		      uint32_t n)
 {
-	if (from->replay)
-		return vblk_plog_read(q, &from->at, d);
-	if (n == 1) {
-		first_desc(q, from->at, from->flags, d);
-	} else {
-		vblk_ring_desc(q, index_of(from->at), d);
-		desc_unpack(d);
+	int next = 0;
+
+	if (!c->replay) {
+		if (n == 1) {
+			first_desc(q, c->at, c->flags, &c->desc);
+		} else {
+			vblk_ring_desc(q, index_of(c->at), &c->desc);
+			desc_unpack(&c->desc);
+		}
+		c->at = ahead(q, c->at, 1);
 	}
-	from->at = ahead(q, from->at, 1);
-	return !log_of(q) || vblk_plog_note(q, s, &from->entry, n, d);
+	if (log_of(q))
+		next = c->replay ? vblk_plog_read(q, c->entry, &c->desc)
+				 : vblk_plog_note(q, s, c->entry, n, &c->desc);
+	c->entry = (uint16_t)next;
+	return next >= 0;
 }
 
 /*
  * Every descriptor up to the last, which has the buffer's id, also of a chain
  * that is broken: where the next one begins is known only by walking.
  */
-static int walk_ring(struct queue *q, struct slot *s,
-		     struct chain *c, struct source *from)
+static int walk_ring(struct queue *q, struct slot *s, struct chain *c)
 {
-	for (uint32_t n = 1; n <= from->most; n++) {
+	for (uint32_t n = 1; n <= c->most; n++) {
 		uint16_t flags;
 		int r = VBLK_OK;
 
-		if (!next_desc(q, s, from, n, &c->desc))
+		if (!next_desc(q, s, c, n))
 			break;
 		flags = vblk_le16_get(c->desc.flags);
 		s->head = vblk_le16_get(c->desc.next);
@@ -132,7 +128,7 @@ static int walk_ring(struct queue *q, struct slot *s,
 			 (flags & VBLK_DESC_NEXT))
 			c->broken = "2.8.8";
 		else
-			r = vblk_chain_table(q, s, c, false);
+			r = vblk_chain_table(q, s, c);
 		if (r == VBLK_EUNMAPPED)
 			return r;
 		if (!(flags & VBLK_DESC_NEXT))
@@ -144,27 +140,26 @@ static int walk_ring(struct queue *q, struct slot *s,
 int vblk_packed_fetch(struct queue *q, struct slot *s,
 		      struct chain *c)
 {
-	struct source from = { q->next_avail, 0, 0, q->size - q->out, false };
-
-	if (log_of(q) && q->replay > 0) {
-		from.at = vblk_log_next(q, false);
-		from.replay = from.at != VBLK_NONE;
-		if (!from.replay)
+	c->at = q->next_avail;
+	c->replay = log_of(q) && q->replay > 0;
+	if (c->replay) {
+		c->entry = s->entry = vblk_log_next(q, false);
+		if (s->entry == VBLK_NONE)
 			return vblk_distrust(q, "2.8");
-		s->entry = from.at;
-		from.most = vblk_plog_length(q, from.at);
+		c->most = vblk_plog_length(q, s->entry);
 	} else {
-		if (from.most == 0)
+		c->most = (uint16_t)(q->size - q->out);
+		if (c->most == 0)
 			return 0; /* all are ours: no driver may lap us */
-		from.flags = flags_at(q, from.at);
-		if (!available(from.flags, from.at))
+		c->flags = flags_at(q, c->at);
+		if (!available(c->flags, c->at))
 			return 0;
 		vblk_rmb(); /* flags before the rest, 2.8.21.1 */
 		if (log_of(q))
-			from.entry = s->entry = vblk_plog_free(q);
+			c->entry = s->entry = vblk_plog_free(q);
 	}
 	vblk_chain_begin(s, c, 0);
-	return walk_ring(q, s, c, &from);
+	return walk_ring(q, s, c);
 }
 
 void vblk_packed_take(struct queue *q, struct slot *s)

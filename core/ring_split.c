@@ -25,7 +25,7 @@ static int walk(struct queue *q, struct slot *s,
 			if (!has(q->dev, VBLK_F_INDIRECT_DESC) ||
 			    (flags & VBLK_DESC_NEXT))
 				break;
-			return vblk_chain_table(q, s, c, true) == VBLK_EUNMAPPED
+			return vblk_chain_table(q, s, c) == VBLK_EUNMAPPED
 				       ? VBLK_EUNMAPPED
 				       : 1;
 		}

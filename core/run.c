@@ -467,21 +467,30 @@ bool vblk_lane_drain(struct vblk_lane *lane)
 	return more;
 }
 
-int vblk_lane_step(struct vblk_lane *lane, uint64_t wait_ns)
+/* Apart: an event lies on the stack, but not under a drain. */
+static VBLK_APART int pull(struct vblk_lane *lane, uint64_t wait_ns)
 {
-	struct vblk_event e;    /* one at a time: it lies on the stack */
+	struct vblk_event e;    /* one at a time */
 	int n = 0, r;
 
-	if (!lane->hal->events)
-		return VBLK_EINVAL;
 	do {
 		r = lane->hal->events(lane->ctx, &e, 1,
 				      n > 0 || lane->more ? 0 : wait_ns);
 		if (r == 1)
 			(void)vblk_lane_event(lane, &e);
 	} while (r == 1 && ++n < (int)VBLK_BATCH);
-	lane->more = vblk_lane_drain(lane);
 	return r < 0 ? r : n;
+}
+
+int vblk_lane_step(struct vblk_lane *lane, uint64_t wait_ns)
+{
+	int n;
+
+	if (!lane->hal->events)
+		return VBLK_EINVAL;
+	n = pull(lane, wait_ns);
+	lane->more = vblk_lane_drain(lane);
+	return n;
 }
 
 void vblk_lane_resume(struct vblk_lane *lane)
