@@ -35,7 +35,8 @@ struct vblk_field {
 };
 
 #define VBLK_FIELD(at, type, member) \
-	{ at, sizeof(((struct type *)0)->member), offsetof(struct type, member) }
+	{ at, sizeof(((struct type *)0)->member), \
+	  offsetof(struct type, member) }
 
 /* One loop for all of them: an image is on no request's path. bytes.c */
 void vblk_pack(uint8_t *image, const void *object, const struct vblk_field *f);

@@ -181,8 +181,7 @@ struct vblk {
 
 /* mem.c */
 struct mem *vblk_mem_search(struct queue *q, vblk_gpa gpa);
-int vblk_mem_snapshot(struct queue *q, vblk_gpa gpa,
-		      uint32_t len, void *dst);
+int vblk_mem_snapshot(struct queue *q, vblk_gpa gpa, uint32_t len, void *dst);
 int vblk_mem_translate(struct queue *q, struct slot *s);
 int vblk_mem_status(struct queue *q, struct slot *s);
 void vblk_mem_dirty(const struct mem *m, const uint8_t *host, uint64_t len);
@@ -202,13 +201,12 @@ int vblk_log_recover(struct queue *q, uint16_t used);
 
 /* request.c */
 void vblk_chain_begin(struct slot *s, struct chain *c, uint16_t head);
-int vblk_chain_add(struct queue *q, struct slot *s,
-		   struct chain *c);
+int vblk_chain_add(struct queue *q, struct slot *s, struct chain *c);
 int vblk_chain_table(struct queue *q, struct slot *s, struct chain *c);
 void vblk_chain_parse(struct vblk *dev, struct slot *s, struct chain *c);
 int vblk_request_ready(struct queue *q, struct slot *s);
-uint32_t vblk_request_finish(struct queue *q, struct slot *s,
-			     uint8_t status, uint64_t bytes);
+uint32_t vblk_request_finish(struct queue *q, struct slot *s, uint8_t status,
+			     uint64_t bytes);
 
 /* device.c */
 void vblk_unfetch(struct queue *q);
@@ -219,8 +217,7 @@ int vblk_distrust(struct queue *q, const char *section);
 bool vblk_write_back(const struct vblk *dev);
 int vblk_config_default(struct vblk_config *c);
 
-static inline struct mem *mem_find(struct queue *q,
-				   vblk_gpa gpa)
+static inline struct mem *mem_find(struct queue *q, vblk_gpa gpa)
 {
 	struct mem *m = &q->dev->mem[q->hint];
 

@@ -131,8 +131,7 @@ static VBLK_HOT int ring_begin(struct queue *q)
 	return RING(q, begin, q);
 }
 
-static VBLK_HOT int ring_fetch(struct queue *q,
-			       struct slot *s, struct chain *c)
+static VBLK_HOT int ring_fetch(struct queue *q, struct slot *s, struct chain *c)
 {
 	return RING(q, fetch, q, s, c);
 }
@@ -142,8 +141,7 @@ static VBLK_HOT void ring_take(struct queue *q, struct slot *s)
 	RING(q, take, q, s);
 }
 
-static VBLK_HOT void ring_put(struct queue *q,
-			      struct slot *s, uint32_t len)
+static VBLK_HOT void ring_put(struct queue *q, struct slot *s, uint32_t len)
 {
 	RING(q, put, q, s, len);
 }
@@ -377,8 +375,7 @@ static int attach(struct queue *q)
 	return ring_begin(q);
 }
 
-static VBLK_HOT void put_used(struct queue *q, struct slot *s,
-		     uint32_t len)
+static VBLK_HOT void put_used(struct queue *q, struct slot *s, uint32_t len)
 {
 	ring_put(q, s, len);
 	q->stats.completed++;
@@ -391,8 +388,8 @@ static bool in_order_of(const struct vblk *dev)
 }
 
 /* 2.7.14, IN_ORDER: what is done waits until all before it are. */
-static VBLK_APART void put_in_order(struct queue *q,
-				    struct slot *s, uint32_t len)
+static VBLK_APART void put_in_order(struct queue *q, struct slot *s,
+				    uint32_t len)
 {
 	s->state = SLOT_DONE;
 	s->in_bytes = len;
@@ -403,8 +400,7 @@ static VBLK_APART void put_in_order(struct queue *q,
 	}
 }
 
-static void give_back(struct queue *q, struct slot *s,
-		      uint32_t len)
+static void give_back(struct queue *q, struct slot *s, uint32_t len)
 {
 	if (in_order_of(q->dev))
 		put_in_order(q, s, len);
@@ -412,8 +408,8 @@ static void give_back(struct queue *q, struct slot *s,
 		put_used(q, s, len);
 }
 
-static void answer(struct queue *q, struct slot *s,
-		   uint8_t status, uint64_t bytes)
+static void answer(struct queue *q, struct slot *s, uint8_t status,
+		   uint64_t bytes)
 {
 	uint32_t len = vblk_request_finish(q, s, status, bytes);
 
@@ -444,8 +440,7 @@ static void consume(struct queue *q, struct slot *s)
 }
 
 /* No status byte can be found, but the head is valid (spec/trust.md). */
-static int contain(struct queue *q, struct slot *s,
-		   const char *section)
+static int contain(struct queue *q, struct slot *s, const char *section)
 {
 	if (q->dev->cfg.fault_policy == VBLK_STOP) {
 		q->parsed = VBLK_NONE;

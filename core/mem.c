@@ -9,8 +9,7 @@
 #include "dev.h"
 
 /* The region, live or revoked, that holds gpa; *above: of the next one. */
-static struct mem *holder(const struct vblk *dev, vblk_gpa gpa,
-			  uint32_t *above)
+static struct mem *holder(const struct vblk *dev, vblk_gpa gpa, uint32_t *above)
 {
 	uint32_t lo = 0, hi = dev->num_mem;
 	struct mem *m;
@@ -101,8 +100,7 @@ void vblk_mem_dirty(const struct mem *m, const uint8_t *host, uint64_t len)
 }
 
 /* Each byte once; len is that of a descriptor, header or extent. */
-int vblk_mem_snapshot(struct queue *q, vblk_gpa gpa,
-		      uint32_t len, void *dst)
+int vblk_mem_snapshot(struct queue *q, vblk_gpa gpa, uint32_t len, void *dst)
 {
 	uint8_t *to = dst, *host;
 

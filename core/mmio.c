@@ -374,8 +374,7 @@ uint32_t vblk_mmio_notified(const struct vblk_mmio *m, uint32_t value)
 		       : value;
 }
 
-static unsigned write_register(struct vblk_mmio *m, uint32_t offset,
-			       uint32_t v)
+static unsigned write_register(struct vblk_mmio *m, uint32_t offset, uint32_t v)
 {
 	/* while a reset waits, only more of it is heard */
 	if (m->resetting)

@@ -53,8 +53,7 @@ static void append(struct vblk *dev, struct slot *s, struct chain *c,
  * EUNMAPPED: part of the header waits for memory. EGUEST: c->broken says why no
  * status byte can be found.
  */
-int vblk_chain_add(struct queue *q, struct slot *s,
-		   struct chain *c)
+int vblk_chain_add(struct queue *q, struct slot *s, struct chain *c)
 {
 	vblk_gpa gpa = vblk_le64_get(c->desc.addr);
 	uint32_t len = vblk_le32_get(c->desc.len);
@@ -156,10 +155,8 @@ static uint8_t parse_transfer(const struct vblk *dev, struct slot *s,
 }
 
 static uint8_t parse_extent(const struct vblk *dev, struct slot *s,
-			    uint64_t out_bytes, enum vblk_op op,
-			    uint64_t feature)
+			    uint64_t out_bytes, uint64_t feature)
 {
-	s->req.op = (uint8_t)op;
 	if (!has(dev, feature))
 		return VBLK_S_UNSUPP;
 	if ((dev->cfg.features & VBLK_F_RO) || s->in_bytes != 0 ||
@@ -172,6 +169,7 @@ static uint8_t parse_type(const struct vblk *dev, struct slot *s,
 			  const struct chain *c)
 {
 	uint32_t type = vblk_le32_get(c->header.type);
+	uint64_t feature;
 
 	switch (type) {
 	case VBLK_T_IN:
@@ -186,16 +184,20 @@ static uint8_t parse_type(const struct vblk *dev, struct slot *s,
 	case VBLK_T_GET_ID:
 		return c->out_bytes == 0 ? ANSWER_ID : (uint8_t)VBLK_S_IOERR;
 	case VBLK_T_DISCARD:
-		return parse_extent(dev, s, c->out_bytes, VBLK_OP_DISCARD,
-				    VBLK_F_DISCARD);
+		s->req.op = VBLK_OP_DISCARD;
+		feature = VBLK_F_DISCARD;
+		break;
 	case VBLK_T_WRITE_ZEROES:
-		return parse_extent(dev, s, c->out_bytes, VBLK_OP_WRITE_ZEROES,
-				    VBLK_F_WRITE_ZEROES);
+		s->req.op = VBLK_OP_WRITE_ZEROES;
+		feature = VBLK_F_WRITE_ZEROES;
+		break;
 	case VBLK_T_SECURE_ERASE:
-		return parse_extent(dev, s, c->out_bytes, VBLK_OP_SECURE_ERASE,
-				    VBLK_F_SECURE_ERASE);
+		s->req.op = VBLK_OP_SECURE_ERASE;
+		feature = VBLK_F_SECURE_ERASE;
+		break;
 	default: return VBLK_S_UNSUPP;
 	}
+	return parse_extent(dev, s, c->out_bytes, feature);
 }
 
 /* The chain is complete: what is asked, and who answers. */
@@ -312,8 +314,8 @@ static uint64_t put_serial(struct vblk *dev, struct slot *s)
  * used element: the bytes written from the first writable one on (2.7.8.2), so
  * the status byte counts only if all before it was written.
  */
-uint32_t vblk_request_finish(struct queue *q, struct slot *s,
-			     uint8_t status, uint64_t bytes)
+uint32_t vblk_request_finish(struct queue *q, struct slot *s, uint8_t status,
+			     uint64_t bytes)
 {
 	struct vblk *dev = q->dev;
 	bool in = s->req.op == VBLK_OP_READ; /* as is GET_ID's */

@@ -21,11 +21,9 @@ int vblk_split_begin(struct queue *q);
  * The next chain into s and c. 1: here it is, perhaps c->broken; 0: none;
  * EUNMAPPED: q->miss; EGUEST: the queue has faulted.
  */
-int vblk_split_fetch(struct queue *q, struct slot *s,
-		     struct chain *c);
+int vblk_split_fetch(struct queue *q, struct slot *s, struct chain *c);
 void vblk_split_take(struct queue *q, struct slot *s);
-void vblk_split_put(struct queue *q, struct slot *s,
-		    uint32_t len);
+void vblk_split_put(struct queue *q, struct slot *s, uint32_t len);
 /* What was put becomes visible; true: the driver asked to be told. */
 bool vblk_split_publish(struct queue *q);
 /* Notifications off while polling; on, and look again: true: nothing there. */
@@ -34,11 +32,9 @@ bool vblk_split_arm(struct queue *q);
 
 bool vblk_packed_valid(const struct queue *q);
 int vblk_packed_begin(struct queue *q);
-int vblk_packed_fetch(struct queue *q, struct slot *s,
-		      struct chain *c);
+int vblk_packed_fetch(struct queue *q, struct slot *s, struct chain *c);
 void vblk_packed_take(struct queue *q, struct slot *s);
-void vblk_packed_put(struct queue *q, struct slot *s,
-		     uint32_t len);
+void vblk_packed_put(struct queue *q, struct slot *s, uint32_t len);
 bool vblk_packed_publish(struct queue *q);
 void vblk_packed_quiet(struct queue *q);
 bool vblk_packed_arm(struct queue *q);
@@ -90,8 +86,8 @@ RING_WORD void vblk_ring_desc(struct queue *q, uint32_t i, struct vblk_desc *d)
 }
 
 /* Where vblk_ring_at has just been, which left its region in q->hint. */
-RING_WORD void vblk_ring_wrote(struct queue *q, unsigned kind,
-			       const uint8_t *p, uint32_t len)
+RING_WORD void vblk_ring_wrote(struct queue *q, unsigned kind, const uint8_t *p,
+			       uint32_t len)
 {
 	uint16_t id = q->area[kind].host ? q->home[kind] : q->hint;
 

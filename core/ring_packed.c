@@ -70,8 +70,8 @@ static bool available(uint16_t flags, uint16_t pos)
 }
 
 /* flags: those of a chain's first descriptor, which were read already. */
-static void first_desc(struct queue *q, uint16_t pos,
-		       uint16_t flags, struct vblk_desc *d)
+static void first_desc(struct queue *q, uint16_t pos, uint16_t flags,
+		       struct vblk_desc *d)
 {
 	uint8_t *p = vblk_ring_at(q, AREA_DESC, 16u * index_of(pos));
 
@@ -137,8 +137,7 @@ static int walk_ring(struct queue *q, struct slot *s, struct chain *c)
 	return vblk_distrust(q, "2.8.6");
 }
 
-int vblk_packed_fetch(struct queue *q, struct slot *s,
-		      struct chain *c)
+int vblk_packed_fetch(struct queue *q, struct slot *s, struct chain *c)
 {
 	c->at = q->next_avail;
 	c->replay = log_of(q) && q->replay > 0;
@@ -177,8 +176,7 @@ void vblk_packed_take(struct queue *q, struct slot *s)
 
 /* --- used descriptors ----------------------------------------------------- */
 
-static void store_flags(struct queue *q, uint16_t pos,
-			uint32_t flags)
+static void store_flags(struct queue *q, uint16_t pos, uint32_t flags)
 {
 	vblk_ring_store16(q, AREA_DESC, 16u * index_of(pos) + FLAGS_AT,
 			  (uint16_t)flags);
@@ -192,8 +190,7 @@ static void show(struct queue *q, uint16_t pos, bool wrote)
 			    (wrote ? VBLK_DESC_WRITE : 0u));
 }
 
-void vblk_packed_put(struct queue *q, struct slot *s,
-		     uint32_t len)
+void vblk_packed_put(struct queue *q, struct slot *s, uint32_t len)
 {
 	uint16_t pos = q->next_used;
 	uint32_t off = 16u * index_of(pos);
@@ -243,8 +240,7 @@ bool vblk_packed_publish(struct queue *q)
 
 /* --- notifications -------------------------------------------------------- */
 
-static void wish(struct queue *q, uint32_t flags,
-		 uint16_t pos)
+static void wish(struct queue *q, uint32_t flags, uint16_t pos)
 {
 	vblk_ring_store32(q, AREA_USED, 0, flags << 16 | pos);
 }

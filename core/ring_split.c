@@ -10,8 +10,7 @@
 
 /* --- available ring to chain ---------------------------------------------- */
 
-static int walk(struct queue *q, struct slot *s,
-		struct chain *c, uint16_t head)
+static int walk(struct queue *q, struct slot *s, struct chain *c, uint16_t head)
 {
 	uint16_t i = head;
 
@@ -74,8 +73,7 @@ static int next_head(struct queue *q, uint16_t *head)
 	return 1;
 }
 
-int vblk_split_fetch(struct queue *q, struct slot *s,
-		     struct chain *c)
+int vblk_split_fetch(struct queue *q, struct slot *s, struct chain *c)
 {
 	uint16_t head;
 	int r = next_head(q, &head);
@@ -101,8 +99,7 @@ void vblk_split_take(struct queue *q, struct slot *s)
 
 /* --- used elements -------------------------------------------------------- */
 
-void vblk_split_put(struct queue *q, struct slot *s,
-		    uint32_t len)
+void vblk_split_put(struct queue *q, struct slot *s, uint32_t len)
 {
 	uint32_t off = VBLK_USED_RING + 8u * (q->next_used & (q->size - 1u));
 

@@ -48,7 +48,7 @@ static uint64_t tag_of(uint16_t queue, vblk_tag tag)
 
 /* --- sets of queues ------------------------------------------------------- */
 
-static VBLK_HOT bool in(uint64_t set, uint32_t queue)
+static bool in(uint64_t set, uint32_t queue)
 {
 	return set >> queue & 1u;
 }
@@ -117,8 +117,8 @@ static void fault(struct vblk_lane *lane, uint16_t queue)
 
 /* --- accesses ------------------------------------------------------------- */
 
-bool vblk_mmio_notifies(const struct vblk_mmio *m,
-			const struct vblk_access *a, uint16_t *queue)
+bool vblk_mmio_notifies(const struct vblk_mmio *m, const struct vblk_access *a,
+			uint16_t *queue)
 {
 	uint32_t n = vblk_mmio_notified(m, (uint32_t)a->value);
 

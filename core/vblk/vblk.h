@@ -312,8 +312,9 @@ int vblk_queue_check(const struct vblk *dev, uint16_t queue,
  * the queue stops. A log that was begun says itself where to go on: from is
  * ignored, and what it holds of an earlier life is executed first
  * (vblk_inflight_reset makes it a fresh one). EINVAL: no such queue, or a log
- * in a build without; ESTATE: started already; EGUEST: see vblk_queue_check, the log is not of this queue,
- * or from is no position in it. The rings need not be mapped yet.
+ * in a build without; ESTATE: started already; EGUEST: see vblk_queue_check,
+ * the log is not of this queue, or from is no position in it. The rings need
+ * not be mapped yet.
  */
 int vblk_queue_start(struct vblk *dev, uint16_t queue,
 		     const struct vblk_queue_addr *addr,
