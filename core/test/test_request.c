@@ -840,6 +840,28 @@ START_TEST(spec_5_2_6_2__extent_not_negotiated)
 }
 END_TEST
 
+/* In pieces, the first of which is no memory; and no queue is idle. */
+START_TEST(trust__extent_that_is_no_memory)
+{
+	struct vblk_config c = everything();
+	struct buf b[] = { OUT(DATA, 16), OUT(RAM + RAM_LEN, 8),
+			   OUT(DATA + 0x100, 8), IN(DATA + 0x200, 1) };
+	struct op o = { .status = DATA + 0x200 };
+
+	rig_start(&c);
+	put_header(DATA, VBLK_T_DISCARD, 0);
+	o.head = chain(0, b, 4);
+	offer(0, o.head);
+	answered(&o, VBLK_S_IOERR, 1);
+	expect(vblk_queue_idle(rig.dev, 0), true);
+	expect(vblk_queue_idle(rig.dev, 77), true);
+	(void)ask(0, VBLK_T_FLUSH, 0, 0);
+	expect(poll_queue(0), 1);
+	expect(vblk_queue_idle(rig.dev, 0), false);
+	done(0, 0, VBLK_S_OK);
+}
+END_TEST
+
 START_TEST(spec_5_2_6_2__extent_of_another_length)
 {
 	static const uint32_t len[] = { 0, 1, 15, 17, 32, 512 };
@@ -1081,6 +1103,7 @@ static void add(TCase *tc)
 	tcase_add_test(tc, spec_2_7_5__get_id_spares_readable_buffer);
 	tcase_add_test(tc, spec_5_2_6_2__extents);
 	tcase_add_test(tc, spec_5_2_6_2__extent_not_negotiated);
+	tcase_add_test(tc, trust__extent_that_is_no_memory);
 	tcase_add_test(tc, spec_5_2_6_2__extent_of_another_length);
 	tcase_add_test(tc, spec_2_7_4__extent_in_pieces);
 	tcase_add_test(tc, spec_5_2_6_2__write_through);
