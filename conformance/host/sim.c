@@ -31,6 +31,7 @@ struct setup {
 	const char *name;
 	uint64_t without;       /* features that are not offered */
 	bool read_only, on_demand;
+	bool platform;          /* addresses are the platform's: here the same */
 	uint16_t queues, queue_size, slots, segs, seg_max;
 	uint8_t policy;
 };
@@ -42,7 +43,8 @@ static const struct setup setups[] = {
 	{ .name = "four queues, stop", .queues = 4, .queue_size = 64,
 	  .segs = 32, .policy = VBLK_STOP },
 	/* a segment may lie on two pages */
-	{ .name = "on demand, two queues", .on_demand = true, .queues = 2,
+	{ .name = "on demand, two queues", .on_demand = true,
+	  .platform = true, .queues = 2,
 	  .queue_size = 128, .segs = 32, .seg_max = 16 },
 	{ .name = "read-only", .read_only = true, .queues = 2,
 	  .queue_size = 64, .segs = 32 },
@@ -294,6 +296,8 @@ static void configure(struct sim *m)
 	c->features = all_features() & ~s->without;
 	if (s->read_only)
 		c->features |= VBLK_F_RO;
+	if (s->platform)
+		c->features |= VBLK_F_ACCESS_PLATFORM;
 	if (s->queues == 1)
 		c->features &= ~VBLK_F_MQ;
 	c->size_max = 65536;

@@ -29,21 +29,23 @@ must_fail() {
 	verdict $? "$name"
 }
 
-# fences RING PACKED: each is needed; the full one by either way of suppressing
-fences() {
-	must_fail "sim__read_fence_is_needed_$1" '' \
-		--profile bursty --runs 100 --packed "$2" --no-rmb 1
-	must_fail "sim__write_fence_is_needed_$1" '' \
-		--profile bursty --runs 100 --packed "$2" --no-wmb 1
-	for event in 0 1; do
-		must_fail "sim__full_fence_is_needed_$1_event_idx_$event" \
-			'never lost' --profile bursty --runs 100 \
-			--packed "$2" --event-idx $event --no-mb 1
-	done
-}
-
-fences split 0
-fences packed 1
+# Each fence is needed on either ring; the full one by either way of suppressing
+must_fail sim__read_fence_is_needed_split '' \
+	--profile bursty --runs 100 --packed 0 --no-rmb 1
+must_fail sim__write_fence_is_needed_split '' \
+	--profile bursty --runs 100 --packed 0 --no-wmb 1
+must_fail sim__full_fence_is_needed_split_event_idx_0 'never lost' \
+	--profile bursty --runs 100 --packed 0 --event-idx 0 --no-mb 1
+must_fail sim__full_fence_is_needed_split_event_idx_1 'never lost' \
+	--profile bursty --runs 100 --packed 0 --event-idx 1 --no-mb 1
+must_fail sim__read_fence_is_needed_packed '' \
+	--profile bursty --runs 100 --packed 1 --no-rmb 1
+must_fail sim__write_fence_is_needed_packed '' \
+	--profile bursty --runs 100 --packed 1 --no-wmb 1
+must_fail sim__full_fence_is_needed_packed_event_idx_0 'never lost' \
+	--profile bursty --runs 100 --packed 1 --event-idx 0 --no-mb 1
+must_fail sim__full_fence_is_needed_packed_event_idx_1 'never lost' \
+	--profile bursty --runs 100 --packed 1 --event-idx 1 --no-mb 1
 must_fail hal_SIG_1_ACC_2__stores_come_before 'disk' \
 	--profile revoke --runs 2000 --no-order 1
 must_fail hal_EV_2__driver_stores_come_before 'reset' \

@@ -25,8 +25,9 @@ KINDS = {
     "unit": Kind(["core/test/test_*.c"], CHECK, ["unit-gcc"]),
     "store": Kind(["ports/common/test/test_store*.c"], CHECK,
                   ["store-gcc-san"]),
-    "sim": Kind(["sim/test/run_*.sh"], r"(?:must_fail|tree_runs|refused|verdict \$\w+|"
-                r"verdict \$\?) (\w+__\w+)", ["sim-run"]),
+    "sim": Kind(["sim/test/run_*.sh"],
+                r"(?:must_fail|tree_runs|refused|killed|hostile|"
+                r"verdict \$\w+|verdict \$\?) (\w+__\w+)", ["sim-run"]),
     "vhost-user": Kind(["conformance/client_hostile*.c",
                         "ports/vhost-user/test/clients"],
                        r"\"(\w+__\w+)\"|^(?:run|killed|pidarg=1 run) (\w+__\w+)",
