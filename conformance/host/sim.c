@@ -31,7 +31,7 @@ struct setup {
 	const char *name;
 	uint64_t without;       /* features that are not offered */
 	bool read_only, on_demand;
-	bool platform;          /* addresses are the platform's: here the same */
+	bool platform;          /* ACCESS_PLATFORM: addresses are the same */
 	uint16_t queues, queue_size, slots, segs, seg_max;
 	uint8_t policy;
 };
