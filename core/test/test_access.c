@@ -39,9 +39,11 @@
 #define rig_open_bare p_rig_open_bare
 #define rig_open p_rig_open
 #define rig_start p_rig_start
+#define rig_again p_rig_again
 #define rig_close p_rig_close
 #define give_as p_give_as
 #define give p_give
+#define give_missing p_give_missing
 #define addr_of p_addr_of
 #define start_queue p_start_queue
 #define poll_queue p_poll_queue

@@ -728,7 +728,6 @@ END_TEST
 START_TEST(trust__fetch_on_demand)
 {
 	struct vblk_config c = packed(0);
-	struct vblk_range want;
 	unsigned maps = 0;
 	struct op o;
 	int n;
@@ -746,9 +745,7 @@ START_TEST(trust__fetch_on_demand)
 	while ((n = poll_queue(0)) == VBLK_EUNMAPPED && maps < 20) {
 		/* the one slot waits for memory, not for the store */
 		expect(vblk_full(rig.dev, 0), false);
-		expect(vblk_missing(rig.dev, 0, &want, 1), 1);
-		give(want.gpa & ~15u,
-		     (want.len + (want.gpa & 15u) + 15u) & ~15u);
+		expect(give_missing(0), true);
 		maps++;
 	}
 	expect(n, 1);
@@ -880,12 +877,8 @@ static void first_life(unsigned requests)
 static void crash(void)
 {
 	struct vblk_config c = logged();
-	size_t size = vblk_sizeof(&c);
 
-	free(rig.storage);
-	rig.storage = malloc(size);
-	ck_assert_ptr_nonnull(rig.storage);
-	expect(vblk_init(&rig.dev, rig.storage, size, &c), VBLK_OK);
+	rig_again(&c);
 	give(RAM, RAM_LEN);
 	expect(vblk_accept(rig.dev, vblk_features(rig.dev)), VBLK_OK);
 }
@@ -1277,16 +1270,12 @@ END_TEST
 START_TEST(life__log_that_forgets_what_is_replayed)
 {
 	struct vblk_config c = logged();
-	struct vblk_range want;
 
 	first_life(2);
 	expect(poll_queue(0), 2);
 	c.on_demand = true;
 	c.regions = 16;
-	free(rig.storage);
-	rig.storage = malloc(vblk_sizeof(&c));
-	ck_assert_ptr_nonnull(rig.storage);
-	expect(vblk_init(&rig.dev, rig.storage, vblk_sizeof(&c), &c), VBLK_OK);
+	rig_again(&c);
 	expect(vblk_accept(rig.dev, vblk_features(rig.dev)), VBLK_OK);
 	start_with_log();
 	give(RAM, DATA - RAM);          /* the rings */
@@ -1294,9 +1283,8 @@ START_TEST(life__log_that_forgets_what_is_replayed)
 	give(DATA, 16);                 /* the header */
 	expect(poll_queue(0), VBLK_EUNMAPPED);
 	log_.e[0].inflight = log_.e[3].inflight = 0;
-	while (vblk_missing(rig.dev, 0, &want, 1) == 1)
-		give(want.gpa & ~15u,
-		     (want.len + (want.gpa & 15u) + 15u) & ~15u);
+	while (give_missing(0))
+		;
 	expect(vblk_poll(rig.dev, 0, rig.req, 1), 1);
 	expect(poll_queue(0), VBLK_EGUEST);
 	ck_assert_str_eq(vblk_guest_fault(rig.dev), "2.8");
@@ -1335,7 +1323,6 @@ END_TEST
 START_TEST(life__last_is_spoiled_while_a_chain_waits)
 {
 	struct vblk_config c = logged();
-	struct vblk_range want;
 
 	memset(&log_, 0, sizeof(log_));
 	c.on_demand = true;
@@ -1352,9 +1339,8 @@ START_TEST(life__last_is_spoiled_while_a_chain_waits)
 	give(DATA, 16);
 	expect(poll_queue(0), VBLK_EUNMAPPED);
 	log_.e[0].last = 0xffff;
-	while (vblk_missing(rig.dev, 0, &want, 1) == 1)
-		give(want.gpa & ~15u,
-		     (want.len + (want.gpa & 15u) + 15u) & ~15u);
+	while (give_missing(0))
+		;
 	expect(poll_queue(0), 1);
 	done(0, 0, VBLK_S_OK);
 	(void)vblk_irq(rig.dev, 0);

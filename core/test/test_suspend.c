@@ -262,12 +262,8 @@ static struct vblk_inflight *logs[2];
 static void logged_device(void)
 {
 	struct vblk_config c = sleeper();
-	size_t size = vblk_sizeof(&c);
 
-	free(rig.storage);
-	rig.storage = malloc(size);
-	ck_assert_ptr_nonnull(rig.storage);
-	expect(vblk_init(&rig.dev, rig.storage, size, &c), VBLK_OK);
+	rig_again(&c);
 	give(RAM, RAM_LEN);
 	vblk_mmio_init(&rig.mm, rig.dev, 1, logs);
 }

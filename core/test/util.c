@@ -104,15 +104,21 @@ struct vblk_config plain(void)
 	return c;
 }
 
-void rig_open_bare(const struct vblk_config *cfg)
+void rig_again(const struct vblk_config *cfg)
 {
 	size_t size = vblk_sizeof(cfg);
 
-	rig_close();
+	free(rig.storage);
 	check_that(size > 0, "configuration: expected a size, came 0");
 	rig.storage = malloc(size);
 	check_that(rig.storage != NULL, "no host memory");
 	expect(vblk_init(&rig.dev, rig.storage, size, cfg), VBLK_OK);
+}
+
+void rig_open_bare(const struct vblk_config *cfg)
+{
+	rig_close();
+	rig_again(cfg);
 	for (unsigned i = 0; i < RIG_QUEUES; i++) {
 		struct ring *r = &rig.ring[i];
 
@@ -163,6 +169,19 @@ int give_as(uint64_t gpa, uint64_t len, uint32_t perm, uint8_t *dirty)
 void give(uint64_t gpa, uint64_t len)
 {
 	expect(give_as(gpa, len, VBLK_RW, NULL), VBLK_OK);
+}
+
+bool give_missing(uint16_t queue)
+{
+	struct vblk_range want;
+	uint64_t odd;
+
+	if (vblk_missing(rig.dev, queue, &want, 1) != 1)
+		return false;
+	odd = want.gpa % VBLK_REGION_ALIGN;
+	give(want.gpa - odd, (odd + want.len + VBLK_REGION_ALIGN - 1u) &
+				     ~(uint64_t)(VBLK_REGION_ALIGN - 1u));
+	return true;
 }
 
 struct vblk_queue_addr addr_of(uint16_t queue)

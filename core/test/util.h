@@ -91,11 +91,16 @@ void rig_open_bare(const struct vblk_config *cfg);
 void rig_open(const struct vblk_config *cfg);
 /* And all offered features accepted and all queues started. */
 void rig_start(const struct vblk_config *cfg);
+/* Another device after a crash: guest memory and rings stay, none is given. */
+void rig_again(const struct vblk_config *cfg);
 void rig_close(void);
 
 /* Adds guest memory to the device. */
 int give_as(uint64_t gpa, uint64_t len, uint32_t perm, uint8_t *dirty);
 void give(uint64_t gpa, uint64_t len);
+
+/* Gives one range that the queue waits for; false: there is none. */
+bool give_missing(uint16_t queue);
 
 struct vblk_queue_addr addr_of(uint16_t queue);
 void start_queue(uint16_t queue);
