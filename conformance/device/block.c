@@ -211,3 +211,50 @@ void alive(struct ring *r, const char *after)
 	req_is(r, &q, BLK_S_OK, after);
 	give_back(r->s, m);
 }
+
+void not_served(struct ring *r, const char *what)
+{
+	struct suite *s = r->s;
+	struct req q;
+
+	ring_loud(r);
+	req_make(s, &q, BLK_T_IN, 0, SECTOR);
+	req_add(r, &q);
+	ring_go(r);
+	settle(s);
+	expect(s, !ring_used(r) || s->over, "%s was served", what);
+	expect(s, !irq_used(s, r->queue), "%s interrupts", what);
+	expect(s, s->over || span(&q.data, LIB_POISON) == SECTOR,
+	       "data was written");
+}
+
+void one_in_work(struct ring *r, struct req *q, uint64_t sector)
+{
+	event(r->s, DUT_EVENT_HOLD, 1);
+	req_make(r->s, q, BLK_T_IN, sector, SECTOR);
+	req_add(r, q);
+	ring_go(r);
+	settle(r->s);
+}
+
+void notify_as_asked(struct ring *r, uint32_t n)
+{
+	struct suite *s = r->s;
+	uint32_t told = 0;
+
+	for (uint32_t i = 0; i < n && !s->over; i++) {
+		struct req q;
+
+		req_make(s, &q, BLK_T_IN, i % 64, SECTOR);
+		req_add(r, &q);
+		ring_show(r);
+		if (ring_wants(r)) {
+			ring_notify(r);
+			told++;
+		}
+		(void)req_end(r, &q);
+		if (i % 16 == 0)
+			settle(s);
+	}
+	note(s, "%u notifications for %u requests", told, n);
+}

@@ -256,4 +256,13 @@ bool sectors_zero(struct ring *r, uint64_t sector, uint32_t sectors);
 /* A read of sector 0 that must succeed: the queue is alive. */
 void alive(struct ring *r, const char *after);
 
+/* A read is offered; neither it nor an interrupt may come of it. */
+void not_served(struct ring *r, const char *what);
+
+/* The store holds what it gets (DUT_HOLD): a read of this sector is there. */
+void one_in_work(struct ring *r, struct req *q, uint64_t sector);
+
+/* n reads, and notifications only when asked to: nothing may be left lying. */
+void notify_as_asked(struct ring *r, uint32_t n);
+
 #endif

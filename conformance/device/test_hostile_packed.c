@@ -158,11 +158,7 @@ static void changed_later(struct suite *s)
 	struct ring *r = start(s, ALL_FEATURES, 0);
 	struct req q;
 
-	event(s, DUT_EVENT_HOLD, 1);
-	req_make(s, &q, BLK_T_IN, 0, SECTOR);
-	req_add(r, &q);
-	ring_go(r);
-	settle(s);
+	one_in_work(r, &q, 0);
 	if (s->over)
 		return;
 	/* what it was told is what counts, not what stands there now */

@@ -136,11 +136,7 @@ static void changed_in_flight(struct suite *s)
 	struct req q;
 
 	put_sectors(r, 3, 1, 60);
-	event(s, DUT_EVENT_HOLD, 1);
-	req_make(s, &q, BLK_T_IN, 3, SECTOR);
-	req_add(r, &q);
-	ring_go(r);
-	settle(s);
+	one_in_work(r, &q, 3);
 	if (s->over)
 		return;
 	for (uint32_t i = 0; i < 3; i++) {

@@ -75,11 +75,7 @@ static void head_in_flight(struct suite *s)
 	struct ring *r = start_two(s);
 	struct req q;
 
-	event(s, DUT_EVENT_HOLD, 1);
-	req_make(s, &q, BLK_T_IN, 0, SECTOR);
-	req_add(r, &q);
-	ring_go(r);
-	settle(s);
+	one_in_work(r, &q, 0);
 	raw_avail(r, q.id);
 	ring_go(r);
 	settle(s);

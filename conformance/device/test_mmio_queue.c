@@ -15,7 +15,6 @@ static uint32_t ready(struct suite *s, uint32_t queue)
 static void not_ready(struct suite *s)
 {
 	struct ring *r;
-	struct req q;
 
 	negotiate(s, ALL_FEATURES, 0);
 	r = add_ring(s, 0, 16);
@@ -23,16 +22,7 @@ static void not_ready(struct suite *s)
 	set_reg(s, REG_QUEUE_READY, 0);
 	expect(s, ready(s, 0) == 0, "QueueReady reads 1 after 0 was written");
 	driver_ok(s);
-	ring_loud(r);
-	req_make(s, &q, BLK_T_IN, 0, SECTOR);
-	req_add(r, &q);
-	ring_go(r);
-	settle(s);
-	expect(s, !ring_used(r) || s->over,
-	       "a queue that is not ready was served");
-	expect(s, !irq_used(s, 0), "a queue that is not ready interrupts");
-	expect(s, s->over || span(&q.data, LIB_POISON) == SECTOR,
-	       "data was written");
+	not_served(r, "a queue that is not ready");
 }
 
 static void stopped(struct suite *s)
@@ -67,11 +57,7 @@ static void stop_in_flight(struct suite *s)
 	struct ring *r = start(s, ALL_FEATURES, 0);
 	struct req q;
 
-	event(s, DUT_EVENT_HOLD, 1);
-	req_make(s, &q, BLK_T_IN, 0, SECTOR);
-	req_add(r, &q);
-	ring_go(r);
-	settle(s);
+	one_in_work(r, &q, 0);
 	set_reg(s, REG_QUEUE_SEL, 0);
 	set_reg(s, REG_QUEUE_READY, 0);
 	settle(s);

@@ -113,24 +113,7 @@ static void device_area(struct suite *s)
 
 static void only_if_asked(struct suite *s)
 {
-	struct ring *r = start(s, ALL_FEATURES, 0);
-	uint32_t told = 0;
-
-	for (uint32_t i = 0; i < 200 && !s->over; i++) {
-		struct req q;
-
-		req_make(s, &q, BLK_T_IN, i % 64, SECTOR);
-		req_add(r, &q);
-		ring_show(r);
-		if (ring_wants(r)) {
-			ring_notify(r);
-			told++;
-		}
-		(void)req_end(r, &q);
-		if (i % 16 == 0)
-			settle(s);
-	}
-	note(s, "%u notifications for 200 requests", told);
+	notify_as_asked(start(s, ALL_FEATURES, 0), 200);
 }
 
 /* Values that no driver may write: the ring goes on. */

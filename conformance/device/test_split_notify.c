@@ -177,36 +177,14 @@ static void used_flags_event(struct suite *s)
 	busy(start(s, ALL_FEATURES, VIRTIO_F_EVENT_IDX));
 }
 
-/* Notify only when asked to: nothing may be left lying. */
-static void only_if_asked(struct suite *s, struct ring *r)
-{
-	uint32_t told = 0;
-
-	for (uint32_t i = 0; i < 300 && !s->over; i++) {
-		struct req q;
-
-		req_make(s, &q, BLK_T_IN, i % 64, SECTOR);
-		req_add(r, &q);
-		ring_show(r);
-		if (ring_wants(r)) {
-			ring_notify(r);
-			told++;
-		}
-		(void)req_end(r, &q);
-		if (i % 16 == 0)
-			settle(s);
-	}
-	note(s, "%u notifications for 300 requests", told);
-}
-
 static void device_flag(struct suite *s)
 {
-	only_if_asked(s, start(s, ALL_FEATURES & ~VIRTIO_F_EVENT_IDX, 0));
+	notify_as_asked(start(s, ALL_FEATURES & ~VIRTIO_F_EVENT_IDX, 0), 300);
 }
 
 static void device_event(struct suite *s)
 {
-	only_if_asked(s, start(s, ALL_FEATURES, VIRTIO_F_EVENT_IDX));
+	notify_as_asked(start(s, ALL_FEATURES, VIRTIO_F_EVENT_IDX), 300);
 }
 
 static void spurious(struct suite *s)

@@ -186,11 +186,7 @@ static void waits_for_requests(struct suite *s)
 	ring_loud(r);
 	settle(s);
 	forget_irqs(s);
-	event(s, DUT_EVENT_HOLD, 1);
-	req_make(s, &q, BLK_T_IN, 0, SECTOR);
-	req_add(r, &q);
-	ring_go(r);
-	settle(s);
+	one_in_work(r, &q, 0);
 	suspend(s);
 	settle(s);
 	expect(s, !(status(s) & VIRTIO_S_SUSPEND),
